@@ -1,0 +1,316 @@
+"""CLIP, frozen, with room for prompts: the only file that knows open_clip's insides.
+
+A backbone is an open_clip `CLIP` with a ViT vision tower. The towers are run block by block so that AdaCLIP can put its
+prompts between blocks (paper, section 3.2); without prompts they give what open_clip gives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import torch
+import torch.nn.functional as F
+from open_clip.pretrained import get_pretrained_cfg
+from torch import Tensor, nn
+
+from adaclip.config import BackboneSettings, Preset
+from adaclip.errors import AdaclipError, UsageError
+
+#: Number of feature blocks; the paper reads the vision tower at four depths.
+FEATURE_BLOCKS = 4
+
+
+class Backbone(nn.Module):
+    """A frozen CLIP at a given input size.
+
+    Attributes:
+        settings: how it was made; two backbones with equal settings compute the same.
+        image_size: side S of the square input in pixels.
+        grid: patches along one side, g = S // patch; L = g * g patches.
+        vision_width: width W of the vision tower.
+        text_width: width of the text tower.
+        embed_dim: width E of the joint embedding.
+        feature_blocks: the blocks, counted from 1, whose patch tokens are read.
+    """
+
+    def __init__(self, clip: nn.Module, settings: BackboneSettings) -> None:
+        super().__init__()
+        _check_architecture(clip, settings.model)
+        self.settings = settings
+        self.image_size = settings.image_size
+        visual: Any = clip.visual
+        patch = int(visual.patch_size[0])
+        if settings.image_size % patch:
+            raise UsageError(
+                f"image_size {settings.image_size} is not a multiple of {settings.model}'s patch size {patch}: "
+                f"use {settings.image_size // patch * patch} or {(settings.image_size // patch + 1) * patch}"
+            )
+        self.grid = settings.image_size // patch
+        self._resize_positions(visual, antialias=settings.preset == "corrected")
+        self.clip: Any = clip
+        self.vision_width = int(visual.conv1.out_channels)
+        self.text_width = int(clip.token_embedding.weight.shape[1])  # type: ignore[union-attr, index]
+        self.embed_dim = int(visual.proj.shape[1])
+        self.vision_layers = len(visual.transformer.resblocks)
+        self.text_layers = len(self.clip.transformer.resblocks)
+        step = self.vision_layers // FEATURE_BLOCKS
+        if step == 0:
+            raise UsageError(
+                f"{settings.model} has {self.vision_layers} vision blocks; {FEATURE_BLOCKS} feature blocks need at least that many"
+            )
+        self.feature_blocks = tuple(step * (i + 1) for i in range(FEATURE_BLOCKS))
+        self._tokenizer = open_clip.SimpleTokenizer(context_length=int(self.clip.context_length))
+        self.requires_grad_(False)
+        self.eval()
+
+    def _resize_positions(self, visual: Any, antialias: bool) -> None:
+        """Bring the positional embedding (1 + native grid ** 2, W) to this grid, bicubically."""
+        old = visual.positional_embedding.data
+        side = round((old.shape[0] - 1) ** 0.5)
+        if side != self.grid:
+            square = old[1:].reshape(1, side, side, -1).permute(0, 3, 1, 2)
+            square = F.interpolate(square, size=(self.grid, self.grid), mode="bicubic", antialias=antialias)
+            patches = square.permute(0, 2, 3, 1).reshape(self.grid * self.grid, -1)
+            visual.positional_embedding = nn.Parameter(torch.cat([old[:1], patches]), requires_grad=False)
+        visual.image_size = (self.image_size, self.image_size)
+        visual.grid_size = (self.grid, self.grid)
+
+    def train(self, mode: bool = True) -> Backbone:
+        """Stay in evaluation mode: a frozen backbone has nothing to train."""
+        return super().train(False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        device = self.clip.visual.proj.device
+        assert isinstance(device, torch.device)
+        return device
+
+    @torch.no_grad()
+    def encode_image(self, images: Tensor) -> Tensor:
+        """The frozen image embedding f of the plain image (paper, section 3.2).
+
+        Args:
+            images: (batch, 3, S, S), preprocessed.
+
+        Returns:
+            (batch, E), not normalised.
+        """
+        return self.encode_patches(images, [])[1]
+
+    def encode_patches(self, images: Tensor, prompts: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
+        """Run the vision tower with prompts.
+
+        The prompts of level 0 are appended after the patches before block 0; those of level j replace them before
+        block j; after the last level they are carried along. They get no positional embedding.
+
+        Args:
+            images: (batch, 3, S, S), preprocessed.
+            prompts: one (batch, prompt length, W) for each level, or nothing.
+
+        Returns:
+            The patch tokens (batch, L, W) after each feature block, and the image embedding (batch, E), not normalised.
+
+        Raises:
+            UsageError: images of another size.
+        """
+        if images.shape[-2:] != (self.image_size, self.image_size):
+            raise UsageError(
+                f"images are {images.shape[-2]} x {images.shape[-1]}, the backbone was made for "
+                f"{self.image_size} x {self.image_size}: preprocess them with that size"
+            )
+        visual = self.clip.visual
+        length = prompts[0].shape[1] if prompts else 0
+        x = visual._embeds(images)  # (batch, 1 + L, W)
+        kept = []
+        for index, block in enumerate(visual.transformer.resblocks):
+            if index < len(prompts):
+                words = x if index == 0 else x[:, :-length]
+                x = torch.cat([words, prompts[index].to(x.dtype)], dim=1)  # (batch, 1 + L + length, W)
+            x = block(x)
+            if index + 1 in self.feature_blocks:
+                kept.append(x[:, 1 : x.shape[1] - length])  # (batch, L, W)
+        embedding = visual.ln_post(x[:, 0]) @ visual.proj  # (batch, E)
+        return kept, embedding
+
+    def tokenize(self, sentences: Sequence[str], at_least: int = 0) -> Tensor:
+        """Byte-pair tokens, cut after the last end-of-text token of all sentences.
+
+        The text tower is causal, so nothing behind the end-of-text token reaches the feature: the cut is exact.
+
+        Args:
+            sentences: n sentences.
+            at_least: keep at least so many positions (prompts may need them).
+
+        Returns:
+            (n, tokens), int64.
+        """
+        tokens: Tensor = self._tokenizer(list(sentences))
+        longest = int(tokens.argmax(dim=-1).max()) + 1
+        return tokens[:, : min(max(longest, at_least), tokens.shape[1])]
+
+    def encode_text(self, tokens: Tensor, prompts: Sequence[Tensor]) -> Tensor:
+        """Run the text tower with prompts.
+
+        Before block j >= 1 the positions 1 .. length are replaced by the prompts of level j; block 0 sees the words.
+
+        Args:
+            tokens: (n, tokens) from `tokenize`.
+            prompts: one (n or 1, prompt length, text width) for each level, or nothing; level 0 is not used.
+
+        Returns:
+            (n, E), not normalised.
+        """
+        clip = self.clip
+        count = tokens.shape[1]
+        x = clip.token_embedding(tokens) + clip.positional_embedding[:count]  # (n, tokens, text width)
+        mask = clip.attn_mask[:count, :count]
+        for index, block in enumerate(clip.transformer.resblocks):
+            if 0 < index < len(prompts):
+                prompt = prompts[index].to(x.dtype).expand(len(x), -1, -1)
+                x = torch.cat([x[:, :1], prompt, x[:, 1 + prompt.shape[1] :]], dim=1)
+            x = block(x, attn_mask=mask)
+        # Only the end-of-text position is read, so only it is normalised and projected.
+        ends = x[torch.arange(len(x), device=x.device), tokens.argmax(dim=-1)]  # (n, text width)
+        feature: Tensor = clip.ln_final(ends) @ clip.text_projection
+        return feature
+
+
+def load_backbone(
+    model: str,
+    pretrained: str | None = None,
+    image_size: int = 518,
+    preset: Preset = "reference",
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+) -> Backbone:
+    """Make a frozen CLIP for images of `image_size`.
+
+    Args:
+        model: an open_clip model name, or the path of an open_clip model config (`*.json`).
+        pretrained: an open_clip tag (`openai`), the path of a weight file, or None for random weights.
+        image_size: side of the input in pixels, a multiple of the patch size.
+        preset: `reference` computes as the published code does: plain GELU whatever the weights were trained with,
+            positional embedding resized without antialiasing. `corrected` takes the activation of the tag (for a local
+            file or random weights, the one that the model config names) and antialiases.
+        seed: of the random weights.
+        device: where to put it.
+
+    Returns:
+        The backbone, in evaluation mode, without gradients.
+
+    Raises:
+        UsageError: unknown model, tag or preset, or an unsupported architecture or size.
+        AdaclipError: the weights cannot be downloaded or do not fit.
+
+    Example:
+        >>> backbone = load_backbone("ViT-B-32", image_size=64)
+        >>> backbone.encode_image(torch.zeros(1, 3, 64, 64)).shape
+        torch.Size([1, 512])
+    """
+    settings = BackboneSettings(str(model), pretrained, image_size, preset, seed)
+    return make_backbone(settings, device)
+
+
+def make_backbone(settings: BackboneSettings, device: str | torch.device = "cpu") -> Backbone:
+    """`load_backbone` from a settings object."""
+    if settings.preset not in ("reference", "corrected"):
+        raise UsageError(f"unknown preset '{settings.preset}': use reference or corrected")
+    name = _model_name(settings.model)
+    quick_gelu = settings.preset == "corrected" and _trained_with_quick_gelu(name, settings.pretrained)
+    if settings.pretrained is not None:
+        _check_pretrained(name, settings)
+    # open_clip warns on the root logger about random weights, and about the activation that the preset chose on purpose.
+    previous = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="QuickGELU mismatch")
+            torch.manual_seed(settings.seed)
+            clip = open_clip.create_model(name, pretrained=settings.pretrained, quick_gelu=quick_gelu)
+    except (RuntimeError, ValueError, OSError, KeyError, AttributeError, TypeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        weights = f" with weights '{settings.pretrained}'" if settings.pretrained else ""
+        raise AdaclipError(f"cannot make backbone {settings.model}{weights}: {reason}") from error
+    finally:
+        logging.disable(previous)
+    return Backbone(clip, settings).to(device)
+
+
+def _model_name(model: str) -> str:
+    """The name under which open_clip knows the model; a config file is registered first."""
+    if not model.endswith(".json"):
+        if model not in open_clip.list_models():
+            raise UsageError(
+                f"unknown model '{model}': neither an open_clip name (such as ViT-L-14-336) nor a .json file"
+            )
+        return model
+    path = Path(model)
+    try:
+        content = path.read_bytes()
+        config = json.loads(content)
+    except FileNotFoundError:
+        raise UsageError(f"no such model config: {path}") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read model config {path}: {error}") from error
+    missing = [
+        key for key in ("embed_dim", "vision_cfg", "text_cfg") if not isinstance(config, dict) or key not in config
+    ]
+    if missing:
+        raise UsageError(f"{path} is not an open_clip model config: it lacks {', '.join(missing)}")
+    # A name of its own, so that a file called like a built-in model does not replace that one.
+    name = f"{path.stem}-{hashlib.sha256(content).hexdigest()[:12]}"
+    if name not in open_clip.list_models():
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / f"{name}.json"
+            copy.write_bytes(content)
+            open_clip.add_model_config(copy)
+    return name
+
+
+def _trained_with_quick_gelu(name: str, pretrained: str | None) -> bool:
+    if pretrained is not None:
+        tag: dict[str, Any] = get_pretrained_cfg(name, pretrained)
+        if tag:
+            return bool(tag.get("quick_gelu", False))
+    config = open_clip.get_model_config(name) or {}
+    return bool(config.get("quick_gelu", False))
+
+
+def _check_pretrained(name: str, settings: BackboneSettings) -> None:
+    pretrained = settings.pretrained or ""
+    if get_pretrained_cfg(name, pretrained) or Path(pretrained).is_file():
+        return
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    raise UsageError(
+        f"weights '{pretrained}' of {settings.model}: no such file, and no such tag "
+        f"(known tags: {', '.join(tags) or 'none'})"
+    )
+
+
+def _check_architecture(clip: Any, model: str) -> None:
+    visual = clip.visual
+    plain = (
+        isinstance(clip, open_clip.CLIP)
+        and isinstance(visual, open_clip.transformer.VisionTransformer)
+        and visual.attn_pool is None
+        and visual.pool_type == "tok"
+        and not visual.final_ln_after_pool
+        and isinstance(visual.proj, nn.Parameter)
+        and clip.attn_mask is not None
+        and clip.text_pool_type == "argmax"
+        and isinstance(clip.text_projection, nn.Parameter)
+    )
+    if not plain:
+        raise UsageError(
+            f"{model} is not supported: AdaCLIP needs a CLIP with a ViT vision tower read at its class token "
+            "and a causal text tower (ViT-B-16, ViT-L-14, ViT-L-14-336 and their kin)"
+        )

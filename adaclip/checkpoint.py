@@ -1,0 +1,145 @@
+"""Learned parameters on disk: safetensors with the config in the metadata, or the released `.pth` layout.
+
+The released layout is a flat dict of tensors whose keys start with `clip_model.`, saved with `torch.save`.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from adaclip.backbone import make_backbone
+from adaclip.config import BackboneSettings, ModelSettings, as_dict, settings
+from adaclip.errors import AdaclipError, UsageError
+from adaclip.files import write_whole
+from adaclip.model import AdaCLIP
+
+#: Prefix of every key of the released layout.
+PREFIX = "clip_model."
+FORMAT = "adaclip-bench/1"
+
+
+def save_checkpoint(model: AdaCLIP, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
+    """Write the learned parameters, in full precision.
+
+    Args:
+        model: the model.
+        path: `*.safetensors` (ours), or `*.pth` (the released layout, without settings).
+        provenance: further facts for the metadata, as JSON values (auxiliary sets, seed ...).
+
+    Raises:
+        UsageError: another suffix.
+        AdaclipError: a parameter is not finite, or the file cannot be written.
+    """
+    path = Path(path)
+    state = {key: value.detach().float().cpu().contiguous() for key, value in model.state_dict().items()}
+    broken = [key for key, value in state.items() if not bool(torch.isfinite(value).all())]
+    if broken:
+        raise AdaclipError(f"not saving {path}: parameter {broken[0]} is not finite")
+    if path.suffix == ".pth":
+        with write_whole(path) as part:
+            torch.save({PREFIX + key: value for key, value in state.items()}, part)
+    elif path.suffix == ".safetensors":
+        metadata = {
+            "format": FORMAT,
+            "model": json.dumps(as_dict(model.settings)),
+            "backbone": json.dumps(as_dict(model.backbone.settings)),
+            "provenance": json.dumps(dict(provenance or {}), allow_nan=False),
+        }
+        with write_whole(path) as part:
+            safetensors.torch.save_file(state, part, metadata=metadata)
+    else:
+        raise UsageError(f"cannot save a checkpoint as {path}: end its name in .safetensors or .pth")
+
+
+def load_checkpoint(model: AdaCLIP, path: str | Path) -> None:
+    """Load learned parameters into a model of the same settings.
+
+    Args:
+        model: changed in place.
+        path: `*.safetensors` from `save_checkpoint`, or a released `*.pth`.
+
+    Raises:
+        AdaclipError: missing or damaged file, or parameters that do not fit the model: the first one that differs is
+            named with both shapes.
+    """
+    state = _read_state(Path(path))
+    own = model.state_dict()
+    for key in own:
+        if key not in state:
+            raise AdaclipError(f"{path} lacks the parameter {key}, which the model with {_describe(model)} has")
+        if state[key].shape != own[key].shape:
+            raise AdaclipError(
+                f"{path}: parameter {key} has shape {tuple(state[key].shape)}, the model's has {tuple(own[key].shape)}: "
+                "make the model with the checkpoint's backbone, prompt depth and prompt length"
+            )
+    extra = [key for key in state if key not in own]
+    if extra:
+        raise AdaclipError(f"{path} has the parameter {extra[0]}, which the model with {_describe(model)} lacks")
+    model.load_state_dict(state)
+
+
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """Settings and provenance of a checkpoint written by `save_checkpoint`.
+
+    Returns:
+        `model` and `backbone` as settings objects' dicts, `provenance` as it was given.
+
+    Raises:
+        AdaclipError: not such a file.
+    """
+    path = Path(path)
+    try:
+        with safetensors.safe_open(path, "pt") as stream:
+            metadata = stream.metadata() or {}
+    except FileNotFoundError:
+        raise AdaclipError(f"no such checkpoint: {path}") from None
+    except (safetensors.SafetensorError, OSError) as error:
+        raise AdaclipError(f"cannot read checkpoint {path}: {error}") from error
+    if metadata.get("format") != FORMAT:
+        raise AdaclipError(f"{path} is not a checkpoint of this program (format {metadata.get('format')!r})")
+    return {key: json.loads(metadata[key]) for key in ("model", "backbone", "provenance")}
+
+
+def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[AdaCLIP, dict[str, Any]]:
+    """A model as a `.safetensors` checkpoint describes it, with its parameters.
+
+    Returns:
+        The model in evaluation mode, and the checkpoint's provenance.
+    """
+    metadata = read_metadata(path)
+    backbone = make_backbone(settings(BackboneSettings, metadata["backbone"]), device)
+    model = AdaCLIP(backbone, **as_dict(settings(ModelSettings, metadata["model"])))
+    load_checkpoint(model, path)
+    return model.eval(), metadata["provenance"]
+
+
+def _read_state(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise AdaclipError(f"no such checkpoint: {path}")
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (safetensors.SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise AdaclipError(f"cannot read checkpoint {path}: {reason}") from error
+    tensors = isinstance(content, dict) and all(isinstance(value, Tensor) for value in content.values())
+    if not tensors or not all(str(key).startswith(PREFIX) for key in content):
+        raise AdaclipError(
+            f"{path} is not in the released layout: every key must be a tensor's, starting with {PREFIX}"
+        )
+    return {key.removeprefix(PREFIX): value for key, value in content.items()}
+
+
+def _describe(model: AdaCLIP) -> str:
+    chosen = model.settings
+    return f"prompt type {chosen.prompt_type} on branch {chosen.prompt_branch}"

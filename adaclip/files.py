@@ -1,0 +1,76 @@
+"""Files that are either whole or absent, and digests of their content."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from adaclip.errors import AdaclipError
+
+
+@contextlib.contextmanager
+def write_whole(path: str | Path) -> Iterator[Path]:
+    """Yield a path beside `path`; rename it onto `path` when the block ends well, remove it when it does not.
+
+    The temporary name keeps the suffix of `path`, for writers that choose a format by it.
+
+    Raises:
+        AdaclipError: the folder cannot be written, or the disk is full.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        os.close(handle)
+        # mkstemp makes 0600; give the permissions that an ordinary open() would have given.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
+    except OSError as error:
+        raise AdaclipError(f"cannot write {path}: {error.strerror or error}") from error
+    try:
+        yield Path(name)
+        os.replace(name, path)
+    except OSError as error:
+        raise AdaclipError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` to `path` as UTF-8, whole or not at all."""
+    with write_whole(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` as JSON in full precision (NaN is refused: use None)."""
+    write_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        AdaclipError: missing, unreadable or not JSON.
+    """
+    path = Path(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise AdaclipError(f"no such file: {path}") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise AdaclipError(f"cannot read {path} as JSON: {error}") from error
+
+
+def sha256_of(path: str | Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
