@@ -1,0 +1,253 @@
+"""Metrics against scikit-learn's exact figures, and against a plain computation of AUPRO."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import label
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+
+from adaclip import sketch
+from adaclip.errors import AdaclipError
+from adaclip.metrics import PixelMetrics, UndefinedMetricWarning, image_curves, image_metrics
+
+TOLERANCE = 0.00005  # 0.005 points
+
+
+def exact(masks, maps):
+    y, s = masks.ravel(), maps.astype(np.float32).ravel()
+    precision, recall, _ = precision_recall_curve(y, s)
+    both = precision + recall
+    f1 = np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0)
+    return {"auroc": roc_auc_score(y, s), "f1_max": f1.max(), "ap": average_precision_score(y, s)}
+
+
+def plain_aupro(masks, maps, limit=0.3):
+    """Threshold by threshold, region by region, without any of the tricks of the product."""
+    maps = maps.astype(np.float32)
+    regions = []
+    for mask, scores in zip(masks, maps, strict=True):
+        found, count = label(mask, structure=np.ones((3, 3)))
+        regions += [scores[found == i] for i in range(1, count + 1)]
+    normal = maps[~masks]
+    x, y = [0.0], [0.0]
+    for threshold in np.unique(maps)[::-1]:
+        x.append((normal >= threshold).mean())
+        y.append(np.mean([(region >= threshold).mean() for region in regions]))
+    x, y = np.array(x), np.array(y)
+    area = 0.0
+    for i in range(1, len(x)):
+        if x[i - 1] >= limit:
+            break
+        end = min(x[i], limit)
+        top = y[i] if x[i] <= limit else y[i - 1] + (y[i] - y[i - 1]) * (limit - x[i - 1]) / (x[i] - x[i - 1])
+        area += (end - x[i - 1]) * (y[i - 1] + top) / 2
+    return area / limit
+
+
+def scenes(kind, rng, count=6, side=48):
+    """Masks (count, side, side) with a few regions, and maps of a kind that is hard for some shortcut."""
+    masks = np.zeros((count, side, side), bool)
+    for mask in masks[1:]:
+        for _ in range(3):
+            top, left = rng.integers(0, side - 12, 2)
+            mask[top : top + rng.integers(2, 12), left : left + rng.integers(2, 12)] = True
+    u = rng.random(masks.shape)
+    signal = 0.3 * masks + u
+    maps = {
+        "uniform": u,
+        "normal": rng.standard_normal(masks.shape) + masks,
+        "tied": np.floor(signal * 4) / 4,
+        "constant": np.full(masks.shape, 0.25),
+        "tiny": signal * 1e-30,
+        "denormal": np.round(signal * 40) * 1e-44,
+        "crowded at both ends": 1 / (1 + np.exp(-40 * (signal - 0.6))),
+        "narrow": 0.5 + 1e-6 * signal,
+        "negative": -signal,
+        "reversed": 1 - signal,
+        "drifting": signal * 10.0 ** np.linspace(-8, 8, count)[:, None, None],
+    }
+    return masks, maps[kind]
+
+
+KINDS = [
+    "uniform",
+    "normal",
+    "tied",
+    "constant",
+    "tiny",
+    "denormal",
+    "crowded at both ends",
+    "narrow",
+    "negative",
+    "reversed",
+    "drifting",
+]
+
+
+@pytest.mark.parametrize("capacity", [sketch.CAPACITY, 4096], ids=["one by one", "thinned"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_agrees_with_scikit_learn(kind, capacity, monkeypatch):
+    masks, maps = scenes(kind, np.random.default_rng(7))
+    monkeypatch.setattr(sketch, "CAPACITY", capacity)
+    meter = PixelMetrics()
+    for mask, scores in zip(masks, maps, strict=True):
+        meter.update(mask, scores)
+    result = meter.compute()
+    for name, value in {**exact(masks, maps), "aupro": plain_aupro(masks, maps)}.items():
+        assert result[name] == pytest.approx(value, abs=TOLERANCE), name
+    assert meter.pixels == masks.size
+
+
+@pytest.mark.parametrize("kind", ["normal", "crowded at both ends", "drifting"])
+def test_thinning_many_pixels_with_few_positives(kind, monkeypatch):
+    rng = np.random.default_rng(3)
+    masks, maps = scenes(kind, rng, count=24, side=256)
+    masks &= rng.random(masks.shape) < 0.01
+    monkeypatch.setattr(sketch, "CAPACITY", 1 << 18)
+    meter = PixelMetrics()
+    meter.update(masks, maps)
+    assert len(meter._negatives._values) < masks.size // 2
+    result = meter.compute()
+    for name, value in exact(masks, maps).items():
+        assert result[name] == pytest.approx(value, abs=TOLERANCE), name
+
+
+def test_memory_does_not_grow_with_the_number_of_images(monkeypatch):
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(sketch, "CAPACITY", 1 << 16)
+    meter = PixelMetrics()
+    kept = []
+    for _ in range(40):
+        meter.update(rng.random((256, 256)) < 0.3, rng.random((256, 256)))
+        kept.append(sum(part._pending_count + part._values.size for part in (meter._positives, meter._negatives)))
+    # Thinning to one entry for each SHARE of the whole leaves about 1 / SHARE entries and one unfilled buffer.
+    assert max(kept[20:]) < 1.5 * max(kept[:20])
+    assert meter.pixels == 40 * 256 * 256
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_small_input(data):
+    shape = data.draw(st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 6)))
+    size = int(np.prod(shape))
+    masks = np.array(data.draw(st.lists(st.booleans(), min_size=size, max_size=size))).reshape(shape)
+    values = st.one_of(st.sampled_from([0.0, -0.0, 0.5, 1.0]), st.floats(-(2.0**100), 2.0**100, width=32))
+    maps = np.array(data.draw(st.lists(values, min_size=size, max_size=size))).reshape(shape)
+    meter = PixelMetrics()
+    meter.update(masks, maps)
+    if masks.all() or not masks.any():
+        with pytest.warns(UndefinedMetricWarning):
+            result = meter.compute()
+        assert all(np.isnan(value) for value in result.values())
+        assert set(result.undefined) == set(result)
+        assert meter.curves() is None
+        return
+    result = meter.compute()
+    for name, value in {**exact(masks, maps), "aupro": plain_aupro(masks, maps)}.items():
+        assert result[name] == pytest.approx(value, abs=TOLERANCE), name
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 1), st.floats(-1, 1)), min_size=2, max_size=30))
+def test_image_metrics_agree_with_scikit_learn(pairs):
+    labels, scores = np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
+    if len(set(labels)) == 1:
+        with pytest.warns(UndefinedMetricWarning):
+            result = image_metrics(labels, scores)
+        assert np.isnan(result["auroc"])
+        assert "no " in result.undefined["auroc"]
+        assert image_curves(labels, scores) is None
+        return
+    result = image_metrics(labels, scores)
+    precision, recall, _ = precision_recall_curve(labels, scores)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-300)
+    assert result["auroc"] == pytest.approx(roc_auc_score(labels, scores), abs=1e-9)
+    assert result["ap"] == pytest.approx(average_precision_score(labels, scores), abs=1e-9)
+    assert result["f1_max"] == pytest.approx(f1.max(), abs=1e-9)
+
+
+def test_batches_and_orders_do_not_matter():
+    masks, maps = scenes("normal", np.random.default_rng(1))
+    together, apart = PixelMetrics(), PixelMetrics()
+    together.update(masks, maps)
+    for mask, scores in zip(masks[::-1], maps[::-1], strict=True):
+        apart.update(mask.astype(int), scores)
+    assert together.compute() == pytest.approx(apart.compute(), abs=1e-9)
+
+
+def test_computing_twice_and_going_on():
+    masks, maps = scenes("uniform", np.random.default_rng(1))
+    meter = PixelMetrics()
+    meter.update(masks[:3], maps[:3])
+    first = meter.compute()
+    assert meter.compute() == first
+    meter.update(masks[3:], maps[3:])
+    for name, value in exact(masks, maps).items():
+        assert meter.compute()[name] == pytest.approx(value, abs=1e-6)
+
+
+def test_images_of_different_sizes():
+    meter = PixelMetrics()
+    rng = np.random.default_rng(2)
+    parts = [(rng.random((h, w)) < 0.2, rng.random((h, w))) for h, w in [(5, 9), (20, 3), (8, 8)]]
+    for mask, scores in parts:
+        meter.update(mask, scores)
+    y, s = (np.concatenate([part[i].ravel() for part in parts]) for i in (0, 1))
+    assert meter.compute()["auroc"] == pytest.approx(roc_auc_score(y, s.astype(np.float32)), abs=1e-6)
+
+
+def test_perfect_and_reversed_detectors():
+    masks = np.zeros((2, 16, 16), bool)
+    masks[0, 4:8, 4:8] = True
+    perfect, opposite = PixelMetrics(), PixelMetrics()
+    perfect.update(masks, masks.astype(float))
+    opposite.update(masks, 1 - masks.astype(float))
+    assert perfect.compute() == {"auroc": 1.0, "f1_max": 1.0, "ap": 1.0, "aupro": 1.0}
+    assert opposite.compute()["auroc"] == 0.0
+    assert opposite.compute()["aupro"] == 0.0
+
+
+def test_curves_end_where_they_should():
+    masks, maps = scenes("normal", np.random.default_rng(5))
+    meter = PixelMetrics()
+    meter.update(masks, maps)
+    curves = meter.curves(points=50)
+    for name, (x, y) in {"roc": ("fpr", "tpr"), "pro": ("fpr", "pro")}.items():
+        assert len(curves[name][x]) <= 50
+        assert (curves[name][x][0], curves[name][y][0]) == (0, 0)
+        assert (curves[name][x][-1], curves[name][y][-1]) == (1, 1)
+        assert np.all(np.diff(curves[name][x]) >= 0)
+    area = np.trapezoid(curves["roc"]["tpr"], curves["roc"]["fpr"])
+    assert area == pytest.approx(meter.compute()["auroc"], abs=0.005)
+    assert curves["pr"]["recall"][-1] == 1
+
+
+@pytest.mark.parametrize(
+    ("masks", "maps", "words"),
+    [
+        (np.zeros((2, 3, 3), bool), np.zeros((2, 3, 4)), "masks are"),
+        (np.full((3, 3), 2), np.zeros((3, 3)), "0 and 1"),
+        (np.zeros((3, 3), bool), np.full((3, 3), np.nan), "not finite"),
+        (np.zeros((3, 3), bool), np.full((3, 3), np.inf), "not finite"),
+    ],
+)
+def test_bad_pixels_are_refused(masks, maps, words):
+    with pytest.raises(AdaclipError, match=words):
+        PixelMetrics().update(masks, maps)
+
+
+def test_bad_image_scores_are_refused():
+    for labels, scores in [([0, 1], [0.1]), ([0, 2], [0.1, 0.2]), ([0, 1], [0.1, float("nan")])]:
+        with pytest.raises(AdaclipError):
+            image_metrics(labels, scores)
+    with pytest.raises(AdaclipError):
+        PixelMetrics(fpr_limit=0)
+
+
+def test_no_warning_where_everything_is_defined():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        image_metrics([0, 1], [0.2, 0.1])
