@@ -1,0 +1,1 @@
+"""Data sets: registry, raw layouts, preparation, simulated originals."""

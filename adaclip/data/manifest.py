@@ -1,0 +1,110 @@
+"""The manifest of a prepared set: one row for each image, and what was done to it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adaclip.errors import AdaclipError
+from adaclip.files import read_json, write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class ManifestRow:
+    """One image.
+
+    Attributes:
+        set: the data set's id.
+        category: such as `bottle`.
+        split: `train` or `test`.
+        image: path relative to the manifest's folder, with "/".
+        mask: the same of its mask, or "" for none.
+        label: 0 normal, 1 anomalous.
+        defect: the raw folder's word for it, such as `good` or `bent`.
+        width: of the image in pixels.
+        height: of the image in pixels.
+        sha256: of the image file.
+    """
+
+    set: str
+    category: str
+    split: str
+    image: str
+    mask: str
+    label: int
+    defect: str
+    width: int
+    height: int
+    sha256: str
+
+
+COLUMNS = tuple(field.name for field in fields(ManifestRow))
+
+
+def write_manifest(path: str | Path, rows: Iterable[ManifestRow]) -> None:
+    """Write a manifest, sorted by category, split and image, so that every machine writes the same bytes."""
+    ordered = sorted(rows, key=lambda row: (row.category, row.split, row.image))
+    with write_whole(path) as part, part.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in ordered)
+
+
+def read_manifest(path: str | Path) -> pd.DataFrame:
+    """Read and check a manifest.
+
+    Returns:
+        A frame with `COLUMNS`; label, width and height are integers, everything else strings ("01" stays "01").
+
+    Raises:
+        AdaclipError: missing file or column, or a value that cannot be, with its line.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    if not path.is_file():
+        raise AdaclipError(f"no such manifest: {path}: run adaclip data prepare")
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except (ValueError, OSError) as error:
+        raise AdaclipError(f"cannot read manifest {path}: {' '.join(str(error).split())}") from error
+    missing = [column for column in COLUMNS if column not in frame.columns]
+    if missing:
+        raise AdaclipError(f"manifest {path} lacks the column '{missing[0]}' (it has {', '.join(frame.columns)})")
+    if frame.empty:
+        raise AdaclipError(f"manifest {path} lists no image")
+    checks = {
+        "split": frame["split"].isin(["train", "test"]),
+        "label": frame["label"].isin(["0", "1"]),
+        "width": frame["width"].str.fullmatch(r"[1-9]\d*"),
+        "height": frame["height"].str.fullmatch(r"[1-9]\d*"),
+        "image": frame["image"].ne("") & ~frame["image"].duplicated(),
+        "mask": frame["mask"].eq("") | frame["label"].eq("1"),
+    }
+    for column, good in checks.items():
+        if not good.all():
+            line = int((~good).to_numpy().argmax())
+            value = frame[column].iloc[line]
+            raise AdaclipError(f"manifest {path} line {line + 2}: column {column} cannot be {value!r} there")
+    for column in ("label", "width", "height"):
+        frame[column] = frame[column].astype(int)
+    return frame
+
+
+def read_prepared(manifest: str | Path) -> dict[str, Any]:
+    """`prepared.json` beside a manifest: at least `labels` and `prompts`.
+
+    Raises:
+        AdaclipError: missing or damaged.
+    """
+    path = Path(manifest).with_name("prepared.json")
+    value = read_json(path)
+    if not isinstance(value, dict) or not {"labels", "prompts"} <= value.keys():
+        raise AdaclipError(f"{path} lacks 'labels' or 'prompts': prepare the set again")
+    return value

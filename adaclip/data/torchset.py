@@ -1,0 +1,244 @@
+"""Prepared sets as batches of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from adaclip.data.manifest import read_manifest, read_prepared
+from adaclip.errors import AdaclipError
+from adaclip.preprocess import preprocess, preprocess_mask
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image of a prepared set."""
+
+    dataset: str
+    category: str
+    words: str
+    image: Path
+    relative: str
+    mask: Path | None
+    label: int
+    defect: str
+    has_pixels: bool
+
+
+@dataclass
+class Batch:
+    """Samples side by side.
+
+    Attributes:
+        index: positions in the set, (batch,).
+        images: (batch, 3, S, S).
+        masks: (batch, S, S), 0 or 1, float; zero where there is no mask.
+        labels: (batch,), 0 or 1, float.
+        has_pixels: (batch,), False where an anomalous image has no mask.
+        mosaic: (batch,), True where the image is a mosaic and no stored embedding fits.
+        words: the class name of each image for the text prompts.
+    """
+
+    index: Tensor
+    images: Tensor
+    masks: Tensor
+    labels: Tensor
+    has_pixels: Tensor
+    mosaic: Tensor
+    words: list[str]
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        return Batch(
+            self.index,
+            self.images.to(device, non_blocking=True),
+            self.masks.to(device, non_blocking=True),
+            self.labels.to(device, non_blocking=True),
+            self.has_pixels.to(device, non_blocking=True),
+            self.mosaic,
+            self.words,
+        )
+
+
+def read_rows(manifest: str | Path, split: str = "test") -> list[Row]:
+    """The images of one split of a prepared set, in the manifest's order.
+
+    Raises:
+        AdaclipError: no image in that split, or the manifest is damaged.
+    """
+    manifest = Path(manifest)
+    frame = read_manifest(manifest)
+    prepared = read_prepared(manifest)
+    frame = frame[frame["split"] == split]
+    if frame.empty:
+        raise AdaclipError(f"{manifest} has no image in the split '{split}'")
+    masks = "mask" in prepared["labels"]
+    words = prepared["prompts"]
+    return [
+        Row(
+            dataset=row["set"],
+            category=row["category"],
+            words=words.get(row["category"], row["category"]),
+            image=manifest.parent / row["image"],
+            relative=row["image"],
+            mask=manifest.parent / row["mask"] if row["mask"] else None,
+            label=int(row["label"]),
+            defect=row["defect"],
+            has_pixels=masks and (bool(row["mask"]) or int(row["label"]) == 0),
+        )
+        for row in frame.to_dict("records")
+    ]
+
+
+class ImageSet(Dataset["Sample"]):
+    """Rows as samples.
+
+    Args:
+        rows: the images.
+        image_size: S in pixels.
+        mosaic_probability: chance that a sample is a 2 x 2 mosaic of its category.
+        mosaic_sets: sets to which that applies.
+        seed: of the mosaics; a sample's draw depends on seed, epoch and index alone, not on workers or batches.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        image_size: int,
+        mosaic_probability: float = 0.0,
+        mosaic_sets: Sequence[str] = (),
+        seed: int = 0,
+    ) -> None:
+        self.rows = list(rows)
+        self.image_size = image_size
+        self.mosaic_probability = mosaic_probability
+        self.mosaic_sets = frozenset(mosaic_sets)
+        self.seed = seed
+        self.epoch = 0
+        self._peers: dict[tuple[str, str], list[int]] = {}
+        for index, row in enumerate(self.rows):
+            self._peers.setdefault((row.dataset, row.category), []).append(index)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Sample:
+        row = self.rows[index]
+        try:
+            if row.dataset in self.mosaic_sets and self.mosaic_probability > 0:
+                rng = np.random.default_rng([self.seed, self.epoch, index])
+                if rng.random() < self.mosaic_probability:
+                    return self._mosaic(index, rng)
+            image, mask = _load(row, (self.image_size, self.image_size))
+        except AdaclipError as error:
+            # Raised in a worker process it would come out as a traceback; `batches` raises it.
+            return Sample(index, torch.empty(0), torch.empty(0), 0, False, False, "", failure=str(error))
+        return Sample(index, image, mask, row.label, row.has_pixels or row.label == 0, False, row.words)
+
+    def _mosaic(self, index: int, rng: np.random.Generator) -> Sample:
+        """Four images of one category, each at half the side, in a drawn order; the given one is among them."""
+        row = self.rows[index]
+        others = rng.choice(self._peers[row.dataset, row.category], size=3)
+        chosen = [self.rows[i] for i in rng.permutation([index, *others])]
+        size, half = self.image_size, self.image_size // 2
+        image = torch.empty(3, size, size)
+        mask = torch.empty(size, size)
+        for position, part in enumerate(chosen):
+            rows = slice(0, half) if position < 2 else slice(half, size)
+            columns = slice(0, half) if position % 2 == 0 else slice(half, size)
+            shape = (rows.stop - rows.start, columns.stop - columns.start)
+            image[:, rows, columns], mask[rows, columns] = _load(part, shape)
+        label = max(part.label for part in chosen)
+        has_pixels = all(part.has_pixels or part.label == 0 for part in chosen)
+        return Sample(index, image, mask, label, has_pixels, True, row.words)
+
+
+@dataclass
+class Sample:
+    """One element of a batch, or why it could not be read."""
+
+    index: int
+    image: Tensor
+    mask: Tensor
+    label: int
+    has_pixels: bool
+    mosaic: bool
+    words: str
+    failure: str = ""
+
+
+def _load(row: Row, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Image (3, h, w) and mask (h, w) of a row, resized to `shape`."""
+    side = max(shape)
+    image = preprocess(_open(row.image), side)[:, : shape[0], : shape[1]]
+    if row.mask is None:
+        return image, torch.zeros(shape)
+    return image, preprocess_mask(_open(row.mask), side)[: shape[0], : shape[1]].float()
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        image = Image.open(path)
+        image.load()
+    except FileNotFoundError:
+        raise AdaclipError(f"no such image: {path}: prepare the set again") from None
+    except (OSError, ValueError, SyntaxError) as error:
+        raise AdaclipError(f"cannot decode {path}: {error}: prepare the set again") from error
+    return image
+
+
+def batches(
+    dataset: ImageSet,
+    batch_size: int,
+    *,
+    order: Sequence[int] | None = None,
+    workers: int = 0,
+    pin: bool = False,
+) -> Iterator[Batch]:
+    """Batches of a set.
+
+    Args:
+        dataset: the set.
+        batch_size: images of a batch; the last may be smaller.
+        order: indices to go through, default all in order.
+        workers: processes that decode.
+        pin: put batches into pinned memory, for a GPU.
+
+    Raises:
+        AdaclipError: an image cannot be read.
+    """
+    loader = DataLoader(
+        dataset,
+        batch_size=batch_size,
+        sampler=list(order) if order is not None else None,
+        num_workers=min(workers, len(dataset)),
+        collate_fn=_collate,
+        pin_memory=pin,
+        generator=torch.Generator().manual_seed(0),
+    )
+    for batch in loader:
+        if isinstance(batch, str):
+            raise AdaclipError(batch)
+        yield batch
+
+
+def _collate(samples: list[Sample]) -> Batch | str:
+    for sample in samples:
+        if sample.failure:
+            return sample.failure
+    return Batch(
+        index=torch.tensor([sample.index for sample in samples]),
+        images=torch.stack([sample.image for sample in samples]),
+        masks=torch.stack([sample.mask for sample in samples]),
+        labels=torch.tensor([float(sample.label) for sample in samples]),
+        has_pixels=torch.tensor([sample.has_pixels for sample in samples]),
+        mosaic=torch.tensor([sample.mosaic for sample in samples]),
+        words=[sample.words for sample in samples],
+    )
