@@ -1,0 +1,90 @@
+"""The frozen image embeddings of a prepared set: computed once, used by every training and evaluation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from adaclip.backbone import make_backbone
+from adaclip.config import BackboneSettings, as_dict
+from adaclip.data.torchset import ImageSet, batches, read_rows
+from adaclip.errors import AdaclipError
+from adaclip.files import sha256_of, write_whole
+
+BATCH_SIZE = 16
+
+
+def compute_features(
+    settings: BackboneSettings,
+    manifest: str | Path,
+    out: str | Path,
+    *,
+    device: torch.device,
+    workers: int = 0,
+    split: str = "test",
+) -> None:
+    """Write the frozen image embeddings (images, E) of one split, in fp32 and in the manifest's order.
+
+    Args:
+        settings: the backbone.
+        manifest: of the prepared set.
+        out: a `.safetensors` file; its metadata names backbone, manifest and split.
+        device: where to compute.
+        workers: processes that decode.
+        split: which images.
+
+    Raises:
+        AdaclipError: an image cannot be read, or the backbone not made.
+    """
+    rows = read_rows(manifest, split)
+    backbone = make_backbone(settings, device)
+    dataset = ImageSet(rows, settings.image_size)
+    embeddings = torch.empty(len(rows), backbone.embed_dim)
+    progress = tqdm(total=len(rows), desc=f"features {rows[0].dataset}", unit="image", dynamic_ncols=True)
+    for batch in batches(dataset, BATCH_SIZE, workers=workers, pin=device.type == "cuda"):
+        embeddings[batch.index] = backbone.encode_image(batch.images.to(device)).cpu()
+        progress.update(len(batch.index))
+    progress.close()
+    metadata = {
+        "backbone": json.dumps(as_dict(settings), sort_keys=True),
+        "manifest_sha256": sha256_of(manifest),
+        "split": split,
+    }
+    with write_whole(out) as part:
+        safetensors.torch.save_file({"embeddings": embeddings}, part, metadata=metadata)
+
+
+def read_features(path: str | Path, settings: BackboneSettings, manifest: str | Path, split: str = "test") -> Tensor:
+    """Read embeddings (images, E) after checking that they belong to this backbone and this manifest.
+
+    Raises:
+        AdaclipError: missing, damaged, or computed for something else.
+    """
+    path = Path(path)
+    try:
+        with safetensors.safe_open(path, "pt") as stream:
+            metadata = stream.metadata() or {}
+            embeddings = stream.get_tensor("embeddings")
+    except FileNotFoundError:
+        raise AdaclipError(f"no such features: {path}: run adaclip features") from None
+    except (safetensors.SafetensorError, OSError) as error:
+        raise AdaclipError(f"cannot read features {path}: {error}: run adaclip features again") from error
+    expected = {
+        "backbone": json.dumps(as_dict(settings), sort_keys=True),
+        "manifest_sha256": sha256_of(manifest),
+        "split": split,
+    }
+    for key, value in expected.items():
+        if metadata.get(key) != value:
+            what = key.removesuffix("_sha256")
+            raise AdaclipError(
+                f"features {path} were computed for another {what} than {manifest}'s: run adaclip features again"
+            )
+    assert isinstance(embeddings, Tensor)
+    return embeddings

@@ -1,0 +1,140 @@
+"""Validation of YAML against the schemas in `adaclip/schemas`, with one-line errors and defaults filled in."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from adaclip.errors import UsageError
+
+SCHEMAS = Path(__file__).parent / "schemas"
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """PyYAML keeps the last of two equal keys without a word; a benchmark's config must not."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key '{key}' stands twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Read a YAML file.
+
+    Raises:
+        UsageError: missing, unreadable, not YAML, or a key that stands twice.
+    """
+    path = Path(path)
+    try:
+        # A subclass of SafeLoader: constructs plain values only.
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+    except FileNotFoundError:
+        raise UsageError(f"no such file: {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" line {mark.line + 1}" if mark else ""
+        raise UsageError(f"{path}{place}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
+
+
+@functools.cache
+def load_schema(name: str) -> dict[str, Any]:
+    """The schema `adaclip/schemas/<name>.schema.yaml` as a dict."""
+    schema = yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+    assert isinstance(schema, dict)
+    return schema
+
+
+def validate(value: Any, schema_name: str, where: str) -> Any:
+    """Check `value` against a schema and return a copy with the schema's defaults filled in.
+
+    Args:
+        value: what YAML gave.
+        schema_name: stem of a file in `adaclip/schemas`; `name#/$defs/part` checks against a part of it.
+        where: what to call the value in errors, usually the file's path.
+
+    Raises:
+        UsageError: naming the place, the fault, and the nearest known key for a wrong one.
+    """
+    import jsonschema
+
+    name, _, pointer = schema_name.partition("#")
+    schema = load_schema(name)
+    part: dict[str, Any] = schema
+    for step in pointer.strip("/").split("/") if pointer else []:
+        part = part[step]
+    if part is not schema:
+        part = {**part, "$defs": schema.get("$defs", {})}
+    validator = jsonschema.Draft202012Validator(part)
+    errors = sorted(_leaves(validator.iter_errors(value)), key=lambda error: list(map(str, error.absolute_path)))
+    if errors:
+        raise UsageError(f"{where}: {_describe(errors[0])}")
+    return _with_defaults(copy.deepcopy(value), part, part)
+
+
+def _leaves(errors: Iterator[Any]) -> Iterator[Any]:
+    for error in errors:
+        # Of the branches of anyOf, the one that got furthest says best what is wrong.
+        deepest = max(error.context or [], key=lambda e: len(e.absolute_path), default=None)
+        if deepest is not None and len(deepest.absolute_path) > len(error.absolute_path):
+            yield from _leaves(iter([deepest]))
+        else:
+            yield error
+
+
+def _describe(error: Any) -> str:
+    place = ".".join(str(step) for step in error.absolute_path) or "top level"
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        known = list(error.schema.get("properties", {}))
+        unknown = [key for key in error.instance if key not in known]
+        near = difflib.get_close_matches(str(unknown[0]), known, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}"
+        return f"{place}: unknown key '{unknown[0]}' ({hint})"
+    if error.validator == "propertyNames":
+        return f"'{error.instance}' is not a valid name here: {error.schema.get('description', error.message)}"
+    if error.validator == "enum":
+        return f"{place}: {error.instance!r} is not one of {', '.join(map(str, error.validator_value))}"
+    if error.validator in ("anyOf", "oneOf") and error.schema.get("description"):
+        return f"{place}: {error.instance!r} does not fit: {error.schema['description']}"
+    if error.validator == "pattern" and error.schema.get("description"):
+        return f"{place}: {error.instance!r} does not fit: {error.schema['description']}"
+    return f"{place}: {error.message}"
+
+
+def _resolve(schema: Any, root: dict[str, Any]) -> dict[str, Any]:
+    while isinstance(schema, dict) and "$ref" in schema:
+        target: Any = root
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+    return schema if isinstance(schema, dict) else {}
+
+
+def _with_defaults(value: Any, schema: Any, root: dict[str, Any]) -> Any:
+    schema = _resolve(schema, root)
+    if isinstance(value, dict):
+        for key, sub in schema.get("properties", {}).items():
+            resolved = _resolve(sub, root)
+            if key not in value and "default" in resolved:
+                value[key] = copy.deepcopy(resolved["default"])
+            if key in value:
+                value[key] = _with_defaults(value[key], resolved, root)
+        extra = schema.get("additionalProperties")
+        if isinstance(extra, dict):
+            for key in value.keys() - schema.get("properties", {}).keys():
+                value[key] = _with_defaults(value[key], extra, root)
+    elif isinstance(value, list) and "items" in schema:
+        value = [_with_defaults(item, schema["items"], root) for item in value]
+    return value

@@ -1,0 +1,86 @@
+"""Scoring a folder of images that nobody has labelled."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from adaclip.backbone import make_backbone
+from adaclip.checkpoint import load_checkpoint, load_model
+from adaclip.config import BackboneSettings, EvaluateSettings
+from adaclip.data.torchset import Row
+from adaclip.errors import AdaclipError, UsageError
+from adaclip.evaluate import predictions
+from adaclip.files import write_whole
+from adaclip.model import AdaCLIP
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+
+
+def score_folder(
+    checkpoint: Path,
+    backbone: BackboneSettings | None,
+    images: Path,
+    category: str,
+    settings: EvaluateSettings,
+    out: Path,
+    *,
+    device: torch.device,
+    workers: int = 0,
+) -> None:
+    """Write `scores.csv` (image, anomaly_score, map_max) and one heat map `maps/<image>.png` for each image.
+
+    A heat map has the image's size and 8 bits: 0 is P(abnormal) = 0, 255 is 1.
+
+    Args:
+        checkpoint: `.safetensors` of ours, or a released `.pth`.
+        backbone: for a `.pth`, which does not name its own.
+        images: a folder, searched with its subfolders.
+        category: what the images show, in words.
+        settings: batch size, precision and smoothing.
+        out: the folder to write.
+        device: where to compute.
+        workers: processes that decode.
+
+    Raises:
+        AdaclipError: no images, or one that cannot be read.
+        UsageError: a `.pth` without backbone settings.
+    """
+    if not images.is_dir():
+        raise AdaclipError(f"no such folder: {images}")
+    paths = sorted(path for path in images.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise AdaclipError(f"no images ({', '.join(sorted(SUFFIXES))}) in {images}")
+    if checkpoint.suffix == ".pth":
+        if backbone is None:
+            raise UsageError(
+                f"{checkpoint} does not name its backbone: give --backbone (the paper's is ViT-L-14-336, openai, 518)"
+            )
+        model = AdaCLIP(make_backbone(backbone, device))
+        load_checkpoint(model, checkpoint)
+        model.eval()
+    else:
+        model, _ = load_model(checkpoint, device)
+    rows = [
+        Row("", category, category, path, path.relative_to(images).as_posix(), None, 0, "", False) for path in paths
+    ]
+    with write_whole(out / "scores.csv") as part, part.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("image", "anomaly_score", "map_max"))
+        for batch, maps, scores in predictions(model, rows, None, settings, workers=workers, title="scoring"):
+            for position, index in enumerate(batch.index.tolist()):
+                row = rows[index]
+                writer.writerow((row.relative, float(scores[position]), float(maps[position].max())))
+                _write_map(out / "maps" / f"{row.relative}.png", maps[position].cpu().numpy(), row.image)
+
+
+def _write_map(path: Path, values: np.ndarray, image: Path) -> None:  # type: ignore[type-arg]
+    with Image.open(image) as opened:
+        size = opened.size
+    heat = Image.fromarray((values.clip(0, 1) * 255).round().astype(np.uint8))
+    with write_whole(path) as part:
+        heat.resize(size, Image.Resampling.BILINEAR).save(part, format="PNG")

@@ -1,0 +1,268 @@
+"""Training AdaCLIP's parameters on auxiliary data (paper, section 3.4)."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from adaclip.backbone import make_backbone
+from adaclip.checkpoint import save_checkpoint
+from adaclip.config import BackboneSettings, EvaluateSettings, ModelSettings, TrainSettings, as_dict
+from adaclip.data.torchset import Batch, ImageSet, Row, batches, read_rows
+from adaclip.device import computing, describe, peak_memory
+from adaclip.errors import AdaclipError, UsageError
+from adaclip.evaluate import pixel_f1_max
+from adaclip.features import read_features
+from adaclip.files import write_json, write_whole
+from adaclip.losses import Loss, training_loss
+from adaclip.model import AdaCLIP
+from adaclip.plan import refuse_leakage
+
+HISTORY = ("epoch", "images", "loss", "loss_image", "loss_focal", "loss_dice", "selection_pixel_f1_max")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A prepared set: its manifest, and the frozen embeddings of its test split."""
+
+    manifest: Path
+    features: Path
+
+
+def train(
+    name: str,
+    method: Literal["adaclip", "untrained"],
+    backbone: BackboneSettings,
+    model: ModelSettings,
+    settings: TrainSettings,
+    *,
+    seed: int,
+    auxiliary: Sequence[Source],
+    selection: Source | None,
+    evaluation: EvaluateSettings,
+    out: Path,
+    history: Path,
+    cost: Path,
+    device: torch.device,
+    workers: int = 0,
+) -> None:
+    """Train one run and write its checkpoint, history and cost.
+
+    Args:
+        name: of the run, for the progress bar and the checkpoint's provenance.
+        method: `untrained` saves the initial parameters.
+        backbone: the CLIP to adapt.
+        model: AdaCLIP's own settings.
+        settings: how to train.
+        seed: of parameters, order and mosaics.
+        auxiliary: prepared sets to train on, their test split.
+        selection: the set on which the best epoch is chosen; wanted exactly when `settings.selection` names one.
+        evaluation: how that set is evaluated.
+        out: the checkpoint, `.safetensors`.
+        history: a CSV with one row for each epoch, columns `HISTORY`.
+        cost: a JSON file with seconds, device and memory.
+        device: where to train.
+        workers: processes that decode images.
+
+    Raises:
+        AdaclipError: unreadable data, or a loss that is not finite (nothing is saved then).
+        UsageError: settings that do not go together.
+    """
+    if (settings.selection is None) != (selection is None):
+        raise UsageError(
+            f"run {name}: selection is {settings.selection}, so its manifest must {'not ' * (selection is not None)}be given"
+        )
+    started = time.monotonic()
+    frozen = make_backbone(backbone, device)
+    torch.manual_seed(seed)
+    network = AdaCLIP(frozen, **as_dict(model))
+    sets: list[str] = []
+    rows_written: list[dict[str, Any]] = []
+    best_epoch: int | None = None
+    steps = 0
+    if method == "adaclip":
+        rows, embeddings = _read_sources(auxiliary, backbone)
+        sets = list(dict.fromkeys(row.dataset for row in rows))
+        chooser = _Chooser(selection, backbone, evaluation, sets, name, workers) if selection else None
+        trainer = _Trainer(network, settings, rows, embeddings, seed, name, workers)
+        for epoch in range(1, settings.epochs + 1):
+            record = trainer.epoch(epoch)
+            if chooser is not None:
+                record["selection_pixel_f1_max"] = chooser.judge(network, epoch)
+            rows_written.append(record)
+        steps = trainer.steps
+        if chooser is not None:
+            best_epoch = chooser.epoch
+            network.load_state_dict(chooser.state)
+    provenance = {
+        "run": name,
+        "method": method,
+        "seed": seed,
+        "auxiliary": sets,
+        "selection": settings.selection,
+        "selected_epoch": best_epoch,
+        "train": as_dict(settings) if method == "adaclip" else None,
+        "steps": steps,
+    }
+    with write_whole(history) as part, part.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, HISTORY)
+        writer.writeheader()
+        writer.writerows(rows_written)
+    seconds = time.monotonic() - started
+    write_json(
+        cost, {"seconds": seconds, "steps": steps, "device": describe(device), "peak_gpu_bytes": peak_memory(device)}
+    )
+    save_checkpoint(network, out, provenance)
+
+
+def _read_sources(sources: Sequence[Source], backbone: BackboneSettings) -> tuple[list[Row], Tensor]:
+    rows: list[Row] = []
+    embeddings = []
+    for source in sources:
+        found = read_rows(source.manifest)
+        rows += found
+        embeddings.append(read_features(source.features, backbone, source.manifest))
+    if not rows:
+        raise UsageError("no auxiliary data: give at least one manifest to train on")
+    return rows, torch.cat(embeddings)
+
+
+class _Trainer:
+    """The loop over the auxiliary data."""
+
+    def __init__(
+        self,
+        network: AdaCLIP,
+        settings: TrainSettings,
+        rows: Sequence[Row],
+        embeddings: Tensor,
+        seed: int,
+        name: str,
+        workers: int,
+    ) -> None:
+        self.network, self.settings, self.embeddings, self.name, self.workers = (
+            network,
+            settings,
+            embeddings,
+            name,
+            workers,
+        )
+        self.device = network.backbone.device
+        self.dataset = ImageSet(
+            rows, network.backbone.image_size, settings.mosaic_probability, settings.mosaic_sets, seed
+        )
+        self.order = torch.Generator().manual_seed(seed)
+        self.optimiser = torch.optim.AdamW(
+            network.parameters(),
+            lr=settings.learning_rate,
+            betas=settings.betas,
+            weight_decay=settings.weight_decay,
+        )
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.precision == "fp16")
+        self.steps = 0
+
+    def epoch(self, epoch: int) -> dict[str, Any]:
+        """One pass; returns the means of the loss's parts over the images."""
+        self.dataset.epoch = epoch
+        order = torch.randperm(len(self.dataset), generator=self.order).tolist()
+        sums = {"loss": 0.0, "loss_image": 0.0, "loss_focal": 0.0, "loss_dice": 0.0}
+        title = f"{self.name} epoch {epoch}/{self.settings.epochs}"
+        progress = tqdm(total=len(order), desc=title, unit="image", dynamic_ncols=True)
+        loader = batches(
+            self.dataset,
+            self.settings.batch_size,
+            order=order,
+            workers=self.workers,
+            pin=self.device.type == "cuda",
+        )
+        for batch in loader:
+            loss = self._step(batch.to(self.device))
+            parts = {"loss": loss.total, "loss_image": loss.image, "loss_focal": loss.focal, "loss_dice": loss.dice}
+            for key, value in parts.items():
+                sums[key] += float(value) * len(batch.index)
+            if not math.isfinite(sums["loss"]):
+                progress.close()
+                raise AdaclipError(
+                    f"run {self.name}: the loss is not finite at epoch {epoch}, step {self.steps}: nothing was saved; "
+                    f"lower learning_rate (now {self.settings.learning_rate:g}), use another precision "
+                    f"(now {self.settings.precision}) or another seed"
+                )
+            progress.update(len(batch.index))
+            progress.set_postfix_str(f"loss {float(loss.total):.3f}", refresh=False)
+        progress.close()
+        means = {key: value / len(order) for key, value in sums.items()}
+        return {"epoch": epoch, "images": len(order), **means, "selection_pixel_f1_max": ""}
+
+    def _step(self, batch: Batch) -> Loss:
+        settings, network = self.settings, self.network
+        self.optimiser.zero_grad(set_to_none=True)
+        with computing(self.device, settings.precision):
+            output = network(batch.images, batch.words, self._embedding(batch))
+        loss = training_loss(
+            output.score,
+            network.training_maps(output),
+            batch.labels,
+            batch.masks,
+            batch.has_pixels if settings.unmasked == "skip" else None,
+            settings.dice,
+        )
+        self.scaler.scale(loss.total).backward()  # type: ignore[no-untyped-call]
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.steps += 1
+        return loss
+
+    def _embedding(self, batch: Batch) -> Tensor | None:
+        """Stored frozen embeddings (batch, E); those of mosaics are computed now."""
+        if not self.network.uses_image_embedding:
+            return None
+        embedding = self.embeddings[batch.index].to(self.device)
+        mosaic = batch.mosaic.nonzero()[:, 0].to(self.device)
+        if len(mosaic):
+            embedding = embedding.index_copy(
+                0, mosaic, self.network.backbone.encode_image(batch.images[mosaic]).float()
+            )
+        return embedding
+
+
+class _Chooser:
+    """Keeps the parameters of the epoch with the best pixel F1-max on a selection set."""
+
+    def __init__(
+        self,
+        source: Source,
+        backbone: BackboneSettings,
+        evaluation: EvaluateSettings,
+        auxiliary: Sequence[str],
+        name: str,
+        workers: int,
+    ) -> None:
+        self.rows = read_rows(source.manifest)
+        refuse_leakage(auxiliary, [self.rows[0].dataset], f"run {name}: selection")
+        self.embeddings = read_features(source.features, backbone, source.manifest)
+        self.evaluation, self.workers = evaluation, workers
+        self.best = -math.inf
+        self.epoch: int | None = None
+        self.state: dict[str, Tensor] = {}
+
+    def judge(self, network: AdaCLIP, epoch: int) -> float:
+        value = pixel_f1_max(network.eval(), self.rows, self.embeddings, self.evaluation, workers=self.workers)
+        network.train()
+        if math.isnan(value):
+            raise AdaclipError(
+                f"cannot select on '{self.rows[0].dataset}': its pixel F1-max is undefined (no masks, or no anomalous image)"
+            )
+        if value > self.best:
+            self.best, self.epoch = value, epoch
+            self.state = copy.deepcopy(network.state_dict())
+        return value
