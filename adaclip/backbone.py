@@ -41,12 +41,12 @@ class Backbone(nn.Module):
         feature_blocks: the blocks, counted from 1, whose patch tokens are read.
     """
 
-    def __init__(self, clip: nn.Module, settings: BackboneSettings) -> None:
+    def __init__(self, clip: Any, settings: BackboneSettings) -> None:
         super().__init__()
         _check_architecture(clip, settings.model)
         self.settings = settings
         self.image_size = settings.image_size
-        visual: Any = clip.visual
+        visual = clip.visual
         patch = int(visual.patch_size[0])
         if settings.image_size % patch:
             raise UsageError(
@@ -55,16 +55,17 @@ class Backbone(nn.Module):
             )
         self.grid = settings.image_size // patch
         self._resize_positions(visual, antialias=settings.preset == "corrected")
-        self.clip: Any = clip
+        self.clip = clip
         self.vision_width = int(visual.conv1.out_channels)
-        self.text_width = int(clip.token_embedding.weight.shape[1])  # type: ignore[union-attr, index]
+        self.text_width = int(self.clip.token_embedding.weight.shape[1])
         self.embed_dim = int(visual.proj.shape[1])
         self.vision_layers = len(visual.transformer.resblocks)
         self.text_layers = len(self.clip.transformer.resblocks)
         step = self.vision_layers // FEATURE_BLOCKS
         if step == 0:
             raise UsageError(
-                f"{settings.model} has {self.vision_layers} vision blocks; {FEATURE_BLOCKS} feature blocks need at least that many"
+                f"{settings.model} has {self.vision_layers} vision blocks; "
+                f"{FEATURE_BLOCKS} feature blocks need at least that many"
             )
         self.feature_blocks = tuple(step * (i + 1) for i in range(FEATURE_BLOCKS))
         self._tokenizer = open_clip.SimpleTokenizer(context_length=int(self.clip.context_length))
@@ -228,7 +229,7 @@ def make_backbone(settings: BackboneSettings, device: str | torch.device = "cpu"
     quick_gelu = settings.preset == "corrected" and _trained_with_quick_gelu(name, settings.pretrained)
     if settings.pretrained is not None:
         _check_pretrained(name, settings)
-    # open_clip warns on the root logger about random weights, and about the activation that the preset chose on purpose.
+    # open_clip warns on the root logger about random weights, and about the activation that the preset chose.
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

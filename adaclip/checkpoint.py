@@ -78,8 +78,9 @@ def load_checkpoint(model: AdaCLIP, path: str | Path) -> None:
             raise AdaclipError(f"{path} lacks the parameter {key}, which the model with {_describe(model)} has")
         if state[key].shape != own[key].shape:
             raise AdaclipError(
-                f"{path}: parameter {key} has shape {tuple(state[key].shape)}, the model's has {tuple(own[key].shape)}: "
-                "make the model with the checkpoint's backbone, prompt depth and prompt length"
+                f"{path}: parameter {key} has shape {tuple(state[key].shape)}, "
+                f"the model's has {tuple(own[key].shape)}: "
+                f"make the model with the checkpoint's backbone, prompt depth and prompt length"
             )
     extra = [key for key in state if key not in own]
     if extra:

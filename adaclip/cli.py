@@ -365,7 +365,8 @@ def _check(arguments: argparse.Namespace) -> None:
     plan = make_plan(config, load_registry(config.datasets))
     evaluations = plan.evaluations()
     print(
-        f"{arguments.config}: {len(config.experiments)} experiments, {len(plan.runs)} runs, {len(evaluations)} evaluations"
+        f"{arguments.config}: {len(config.experiments)} experiments, {len(plan.runs)} runs, "
+        f"{len(evaluations)} evaluations"
     )
     for experiment in config.experiments:
         auxiliary = "+".join(experiment.auxiliary) or "nothing"

@@ -31,7 +31,7 @@ def write_whole(path: str | Path) -> Iterator[Path]:
         # mkstemp makes 0600; give the permissions that an ordinary open() would have given.
         umask = os.umask(0)
         os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
+        Path(name).chmod(0o666 & ~umask)
     except OSError as error:
         raise AdaclipError(f"cannot write {path}: {error.strerror or error}") from error
     try:

@@ -1,8 +1,8 @@
 """Image-level and pixel-level metrics of anomaly detection, in bounded memory.
 
-AUROC, F1-max, average precision and AUPRO depend on scores only through, for each distinct score of a positive, how many
-positives and negatives lie above it. Both are kept as sorted lists (`adaclip/sketch.py`), exact up to some 30 million
-pixels and thinned beyond, so one pass over the pixels serves all four.
+AUROC, F1-max, average precision and AUPRO depend on scores only through, for each distinct score of a positive, how
+many positives and negatives lie above it. Both are kept as sorted lists (`adaclip/sketch.py`), exact up to some 30
+million pixels and thinned beyond, so one pass over the pixels serves all four.
 
 Every value is a fraction in [0, 1]. A metric that is undefined is NaN with a warning, never 0, as in scikit-learn.
 """
@@ -207,8 +207,8 @@ def _thinned(names: tuple[str, str], x: Floats, y: Floats, points: int) -> dict[
 class PixelMetrics:
     """Pixel-level AUROC, F1-max, average precision and AUPRO of one category, fed batch by batch.
 
-    AUPRO (Bergmann et al., 2021) averages, over the connected regions of all masks (8 neighbours), the share of a region
-    that is found, and integrates it over the false-positive rate of all normal pixels up to `fpr_limit`.
+    AUPRO (Bergmann et al., 2021) averages, over the connected regions of all masks (8 neighbours), the share of a
+    region that is found, and integrates it over the false-positive rate of all normal pixels up to `fpr_limit`.
 
     Scores are compared in single precision. Memory is bounded whatever the number of images.
 

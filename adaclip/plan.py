@@ -79,7 +79,8 @@ def make_plan(config: Config, known_sets: Collection[str]) -> Plan:
     for dataset in named:
         if dataset not in known_sets:
             raise UsageError(
-                f"unknown data set '{dataset}': it is neither built in (adaclip data list) nor under 'datasets' in the config"
+                f"unknown data set '{dataset}': it is neither built in (adaclip data list) "
+                "nor under 'datasets' in the config"
             )
     sets = tuple(named)
     evaluated: dict[str, tuple[str, ...]] = {}

@@ -78,7 +78,7 @@ def score_folder(
                 _write_map(out / "maps" / f"{row.relative}.png", maps[position].cpu().numpy(), row.image)
 
 
-def _write_map(path: Path, values: np.ndarray, image: Path) -> None:  # type: ignore[type-arg]
+def _write_map(path: Path, values: np.ndarray, image: Path) -> None:
     with Image.open(image) as opened:
         size = opened.size
     heat = Image.fromarray((values.clip(0, 1) * 255).round().astype(np.uint8))

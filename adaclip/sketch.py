@@ -133,10 +133,7 @@ def _distinct(
     new[:1] = True
     np.not_equal(scores[1:], scores[:-1], out=new[1:])
     starts = np.flatnonzero(new)
-    if counts is None:
-        summed = np.diff(starts, append=scores.size)
-    else:
-        summed = np.add.reduceat(counts, starts)
+    summed = np.diff(starts, append=scores.size) if counts is None else np.add.reduceat(counts, starts)
     sums = np.add.reduceat(weights, starts, dtype=np.float64) if weights is not None else np.empty(0)
     return scores[starts], summed, sums
 
@@ -144,8 +141,8 @@ def _distinct(
 def _sort_together(scores: Floats, weights: Floats) -> tuple[Floats, Floats]:
     """Sort scores and carry the weights along.
 
-    Single-precision scores are packed with their weights into one integer whose order is the scores': sorting numbers is
-    several times faster than sorting positions.
+    Single-precision scores are packed with their weights into one integer whose order is the scores': sorting numbers
+    is several times faster than sorting positions.
     """
     if scores.dtype != np.float32:
         order = np.argsort(scores, kind="stable")

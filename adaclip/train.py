@@ -80,7 +80,8 @@ def train(
     """
     if (settings.selection is None) != (selection is None):
         raise UsageError(
-            f"run {name}: selection is {settings.selection}, so its manifest must {'not ' * (selection is not None)}be given"
+            f"run {name}: selection is {settings.selection}, "
+            f"so its manifest must {'not ' * (selection is not None)}be given"
         )
     started = time.monotonic()
     frozen = make_backbone(backbone, device)
@@ -260,7 +261,8 @@ class _Chooser:
         network.train()
         if math.isnan(value):
             raise AdaclipError(
-                f"cannot select on '{self.rows[0].dataset}': its pixel F1-max is undefined (no masks, or no anomalous image)"
+                f"cannot select on '{self.rows[0].dataset}': "
+                "its pixel F1-max is undefined (no masks, or no anomalous image)"
             )
         if value > self.best:
             self.best, self.epoch = value, epoch

@@ -8,6 +8,7 @@ import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -61,7 +62,7 @@ def simulate(dataset: str, out: Path, *, seed: int = 0, images: int = 16, size: 
 
 def _save(path: Path, pixels: Pixels) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    options = {"quality": 92} if path.suffix in (".jpg", ".JPG") else {}
+    options: dict[str, Any] = {"quality": 92} if path.suffix in (".jpg", ".JPG") else {}
     Image.fromarray(pixels).save(path, **options)
 
 
