@@ -26,6 +26,8 @@ from adaclip.errors import AdaclipError, UsageError
 
 #: Number of feature blocks; the paper reads the vision tower at four depths.
 FEATURE_BLOCKS = 4
+#: Architectures of this project, beside those of open_clip.
+OWN_MODELS = Path(__file__).parent / "models"
 
 
 class Backbone(nn.Module):
@@ -196,7 +198,7 @@ def load_backbone(
     """Make a frozen CLIP for images of `image_size`.
 
     Args:
-        model: an open_clip model name, or the path of an open_clip model config (`*.json`).
+        model: an open_clip model name, `tiny` (for tests and demo), or the path of a model config (`*.json`).
         pretrained: an open_clip tag (`openai`), the path of a weight file, or None for random weights.
         image_size: side of the input in pixels, a multiple of the patch size.
         preset: `reference` computes as the published code does: plain GELU whatever the weights were trained with,
@@ -248,13 +250,15 @@ def make_backbone(settings: BackboneSettings, device: str | torch.device = "cpu"
 
 def _model_name(model: str) -> str:
     """The name under which open_clip knows the model; a config file is registered first."""
+    path = Path(model)
     if not model.endswith(".json"):
-        if model not in open_clip.list_models():
+        if model in open_clip.list_models():
+            return model
+        path = OWN_MODELS / f"{model}.json"
+        if not path.is_file():
             raise UsageError(
                 f"unknown model '{model}': neither an open_clip name (such as ViT-L-14-336) nor a .json file"
             )
-        return model
-    path = Path(model)
     try:
         content = path.read_bytes()
         config = json.loads(content)

@@ -55,6 +55,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_data(verbs)
     _add_model_verbs(verbs)
     _add_report_verbs(verbs)
+    plan = _verb(verbs, "plan", _plan, "resolve a configuration into runs and evaluations, as JSON")
+    plan.add_argument("--config", required=True, metavar="SETTINGS", help="the configuration: a file, or inline JSON")
+    plan.add_argument("--out", type=Path, required=True, metavar="FILE", help="the JSON file to write")
     check = _verb(verbs, "check", _check, "check a configuration and say what it asks for")
     check.add_argument("config", type=Path, metavar="CONFIG", help="configuration file (YAML)")
     return parser
@@ -146,8 +149,10 @@ def _add_model_verbs(verbs: Any) -> None:
     train.add_argument(
         "--features", type=Path, nargs="*", default=[], metavar="FILE", help="their features, in the same order"
     )
-    train.add_argument("--selection-manifest", type=Path, metavar="FILE", help="manifest of the selection set")
-    train.add_argument("--selection-features", type=Path, metavar="FILE", help="its features")
+    train.add_argument(
+        "--selection-manifest", type=Path, nargs="?", metavar="FILE", help="manifest of the selection set"
+    )
+    train.add_argument("--selection-features", type=Path, nargs="?", metavar="FILE", help="its features")
     train.add_argument("--out", type=Path, required=True, metavar="FILE", help="the checkpoint to write, .safetensors")
     train.add_argument(
         "--history", type=Path, metavar="FILE", help="CSV of the epochs (default: history.csv beside the checkpoint)"
@@ -354,6 +359,18 @@ def _report(arguments: argparse.Namespace) -> None:
     from adaclip.report.page import write_page
 
     write_page(arguments.plan, arguments.tables, arguments.figures, arguments.out)
+
+
+def _plan(arguments: argparse.Namespace) -> None:
+    from adaclip.config import parse_config, read_mapping
+    from adaclip.data.registry import load_registry, public_facts
+    from adaclip.files import write_json
+    from adaclip.plan import make_plan, plan_document
+
+    config = parse_config(read_mapping(arguments.config, "configuration"), "configuration")
+    registry = load_registry(config.datasets)
+    plan = make_plan(config, registry)
+    write_json(arguments.out, plan_document(plan, {name: public_facts(registry[name]) for name in plan.sets}))
 
 
 def _check(arguments: argparse.Namespace) -> None:

@@ -18,7 +18,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from tqdm import tqdm
 
 from adaclip.checkpoint import load_model
 from adaclip.config import EvaluateSettings, as_dict
@@ -27,6 +26,7 @@ from adaclip.data.torchset import Batch, ImageSet, Row, batches, read_rows
 from adaclip.device import computing, describe, peak_memory
 from adaclip.features import read_features
 from adaclip.files import write_json, write_whole
+from adaclip.leakage import refuse_leakage
 from adaclip.metrics import (
     IMAGE_METRICS,
     PIXEL_METRICS,
@@ -37,7 +37,7 @@ from adaclip.metrics import (
     image_metrics,
 )
 from adaclip.model import AdaCLIP
-from adaclip.plan import refuse_leakage
+from adaclip.progress import progress
 from adaclip.smoothing import Smoother
 
 SCORES = ("set", "category", "image", "label", "defect", "anomaly_score", "map_max", "map_mean")
@@ -70,7 +70,7 @@ def predictions(
     device = model.backbone.device
     smoother = Smoother(model.backbone.image_size, settings.smoothing, device)
     dataset = ImageSet(rows, model.backbone.image_size)
-    progress = tqdm(total=len(rows), desc=title, unit="image", dynamic_ncols=True, disable=title is None)
+    bar = progress(len(rows), title)
     words_cache: dict[str, Tensor] = {}
     for batch in batches(dataset, settings.batch_size, workers=workers, pin=device.type == "cuda"):
         moved = batch.to(device)
@@ -81,9 +81,9 @@ def predictions(
             text = None if model.text_depends_on_image else _cached_text(model, batch.words, words_cache)
             prediction = model.predict(moved.images, batch.words, embedding, text)
         maps = smoother(prediction.anomaly_map.float())
-        progress.update(len(batch.index))
+        bar.update(len(batch.index))
         yield batch, maps, prediction.anomaly_score.float()
-    progress.close()
+    bar.close()
 
 
 def _cached_text(model: AdaCLIP, words: Sequence[str], cache: dict[str, Tensor]) -> Tensor:

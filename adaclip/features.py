@@ -9,13 +9,13 @@ import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from adaclip.backbone import make_backbone
 from adaclip.config import BackboneSettings, as_dict
 from adaclip.data.torchset import ImageSet, batches, read_rows
 from adaclip.errors import AdaclipError
 from adaclip.files import sha256_of, write_whole
+from adaclip.progress import progress
 
 BATCH_SIZE = 16
 
@@ -46,11 +46,11 @@ def compute_features(
     backbone = make_backbone(settings, device)
     dataset = ImageSet(rows, settings.image_size)
     embeddings = torch.empty(len(rows), backbone.embed_dim)
-    progress = tqdm(total=len(rows), desc=f"features {rows[0].dataset}", unit="image", dynamic_ncols=True)
+    bar = progress(len(rows), f"features {rows[0].dataset}")
     for batch in batches(dataset, BATCH_SIZE, workers=workers, pin=device.type == "cuda"):
         embeddings[batch.index] = backbone.encode_image(batch.images.to(device)).cpu()
-        progress.update(len(batch.index))
-    progress.close()
+        bar.update(len(batch.index))
+    bar.close()
     metadata = {
         "backbone": json.dumps(as_dict(settings), sort_keys=True),
         "manifest_sha256": sha256_of(manifest),

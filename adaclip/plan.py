@@ -9,6 +9,7 @@ from typing import Any
 
 from adaclip.config import Config, Experiment, as_dict
 from adaclip.errors import UsageError
+from adaclip.leakage import refuse_leakage
 
 
 @dataclass(frozen=True)
@@ -98,20 +99,6 @@ def make_plan(config: Config, known_sets: Collection[str]) -> Plan:
         run_of[experiment.name] = by_settings.setdefault(key, experiment.name)
         runs.setdefault(run_of[experiment.name], Run(run_of[experiment.name], experiment))
     return Plan(config, sets, runs, run_of, evaluated)
-
-
-def refuse_leakage(auxiliary: Collection[str], evaluated: Collection[str], where: str) -> None:
-    """Raise unless no evaluated set was trained on: zero-shot figures forbid it.
-
-    Raises:
-        UsageError: naming the set and the auxiliary data.
-    """
-    for dataset in evaluated:
-        if dataset in auxiliary:
-            raise UsageError(
-                f"{where}: '{dataset}' is part of the auxiliary data ({'+'.join(auxiliary)}), so evaluating it "
-                "would not be zero-shot: take it out of one of the two"
-            )
 
 
 def _check(experiment: Experiment, config: Config) -> None:

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from adaclip.backbone import make_backbone
 from adaclip.checkpoint import save_checkpoint
@@ -24,9 +23,10 @@ from adaclip.errors import AdaclipError, UsageError
 from adaclip.evaluate import pixel_f1_max
 from adaclip.features import read_features
 from adaclip.files import write_json, write_whole
+from adaclip.leakage import refuse_leakage
 from adaclip.losses import Loss, training_loss
 from adaclip.model import AdaCLIP
-from adaclip.plan import refuse_leakage
+from adaclip.progress import progress
 
 HISTORY = ("epoch", "images", "loss", "loss_image", "loss_focal", "loss_dice", "selection_pixel_f1_max")
 
@@ -178,7 +178,7 @@ class _Trainer:
         order = torch.randperm(len(self.dataset), generator=self.order).tolist()
         sums = {"loss": 0.0, "loss_image": 0.0, "loss_focal": 0.0, "loss_dice": 0.0}
         title = f"{self.name} epoch {epoch}/{self.settings.epochs}"
-        progress = tqdm(total=len(order), desc=title, unit="image", dynamic_ncols=True)
+        bar = progress(len(order), title)
         loader = batches(
             self.dataset,
             self.settings.batch_size,
@@ -192,15 +192,15 @@ class _Trainer:
             for key, value in parts.items():
                 sums[key] += float(value) * len(batch.index)
             if not math.isfinite(sums["loss"]):
-                progress.close()
+                bar.close()
                 raise AdaclipError(
                     f"run {self.name}: the loss is not finite at epoch {epoch}, step {self.steps}: nothing was saved; "
                     f"lower learning_rate (now {self.settings.learning_rate:g}), use another precision "
                     f"(now {self.settings.precision}) or another seed"
                 )
-            progress.update(len(batch.index))
-            progress.set_postfix_str(f"loss {float(loss.total):.3f}", refresh=False)
-        progress.close()
+            bar.update(len(batch.index))
+            bar.set_postfix_str(f"loss {float(loss.total):.3f}", refresh=False)
+        bar.close()
         means = {key: value / len(order) for key, value in sums.items()}
         return {"epoch": epoch, "images": len(order), **means, "selection_pixel_f1_max": ""}
 

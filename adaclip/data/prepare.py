@@ -20,6 +20,7 @@ from adaclip.data.manifest import ManifestRow, write_manifest
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
 from adaclip.files import write_json
+from adaclip.provenance import folder_digest
 
 #: Fewer files than this are decoded without starting processes.
 POOL_FROM = 200
@@ -117,6 +118,7 @@ def _prepare_into(dataset: Dataset, raw: Path, out: Path, source: Path, jobs: in
             "title": dataset.title,
             "domain": dataset.domain,
             "layout": layout,
+            "raw_digest": folder_digest(source),
             "labels": list(labels),
             "prompts": {category: dataset.categories.get(category, category) for category in categories},
             "counts": prepared.counts(),

@@ -22,6 +22,7 @@ Draw = Callable[[np.random.Generator, int, bool], Scene]
 #: What is drawn for each category of the sets in MVTec's layout.
 _MVTEC_LIKE: dict[str, dict[str, Draw]] = {
     "mvtec": {"bottle": industrial.bottle, "carpet": industrial.carpet, "hazelnut": industrial.hazelnut},
+    "mpdd": {"metal_plate": industrial.metal_plate, "tubes": industrial.tubes},
     "dtd": {"Blotchy_099": industrial.blotchy, "Marbled_078": industrial.marbled, "Woven_001": industrial.woven},
 }
 
@@ -130,6 +131,7 @@ def _colondb(dataset: str, out: Path, rng: np.random.Generator, images: int, siz
 
 SIMULATED: dict[str, Callable[[str, Path, np.random.Generator, int, int], None]] = {
     "mvtec": _mvtec,
+    "mpdd": _mvtec,
     "dtd": _mvtec,
     "headct": _headct,
     "brain_mri": _brain_mri,

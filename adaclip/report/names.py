@@ -1,0 +1,24 @@
+"""Which files a plan's tables and figures are written to; the workflow asks before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+TABLES = ("results", "averages", "categories", "data", "cost")
+FIGURES = ("transfer_pixel", "transfer_image", "roc_pixel", "roc_image", "training")
+
+
+def table_names(plan: Mapping[str, Any]) -> list[str]:
+    """File names of all tables of a plan (`results/plan.json`)."""
+    return [f"{name}.{suffix}" for name in TABLES for suffix in ("csv", "md")]
+
+
+def figure_stems(plan: Mapping[str, Any]) -> list[str]:
+    """Names of all figures of a plan, without their suffix."""
+    return [*FIGURES, *(f"scores_{experiment['name']}" for experiment in plan["experiments"])]
+
+
+def figure_names(plan: Mapping[str, Any]) -> list[str]:
+    """File names of all figures of a plan."""
+    return [f"{stem}.{suffix}" for stem in figure_stems(plan) for suffix in ("svg", "png")]

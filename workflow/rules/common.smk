@@ -1,0 +1,87 @@
+"""What all stages share: the checked configuration, the plan made from it, and where files stand.
+
+Reads: the configuration (config/paper.yaml unless --configfile gives another).
+Writes: nothing.
+"""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from adaclip.config import as_dict, parse_config
+from adaclip.data.registry import load_registry, public_facts
+from adaclip.errors import AdaclipError
+from adaclip.plan import make_plan, plan_document
+from adaclip.provenance import code_digest, folder_digest
+from adaclip.report.names import figure_names, table_names
+
+# The program `adaclip` of this Python, also when its environment was not activated.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+# With --configfile, Snakemake would merge the two.
+if "experiments" not in config:
+
+    configfile: workflow.source_path("../../config/paper.yaml")
+
+
+try:
+    CONFIG = parse_config(config, "configuration")
+    REGISTRY = load_registry(CONFIG.datasets)
+    PLAN = make_plan(CONFIG, REGISTRY)
+except AdaclipError as error:
+    raise WorkflowError(str(error)) from None
+
+DOCUMENT = plan_document(PLAN, {name: public_facts(REGISTRY[name]) for name in PLAN.sets})
+DATA, RESULTS = CONFIG.data, CONFIG.results
+RUNTIME = CONFIG.runtime
+# A GPU is asked for unless the configuration says cpu; the profile says how many there are.
+GPU = 0 if RUNTIME["device"] == "cpu" else 1
+
+REPORT = f"{RESULTS}/report/index.html"
+SUMMARY = f"{RESULTS}/summary.json"
+TABLES = [f"{RESULTS}/tables/{name}" for name in table_names(DOCUMENT)]
+FIGURES = [f"{RESULTS}/figures/{name}" for name in figure_names(DOCUMENT)]
+
+
+wildcard_constraints:
+    set="|".join(map(re.escape, PLAN.sets)),
+    run="|".join(map(re.escape, PLAN.runs)),
+    backbone="|".join(map(re.escape, CONFIG.backbones)),
+    seed=r"\d+",
+
+
+def manifest_of(name):
+    """Manifest of a prepared set."""
+    return f"{DATA}/prepared/{name}/manifest.csv"
+
+
+def features_of(backbone, name):
+    """Frozen embeddings of a prepared set."""
+    return f"{RESULTS}/features/{backbone}/{name}.safetensors"
+
+
+def run_folder(run, seed):
+    """Where a run's files stand."""
+    return f"{RESULTS}/runs/{run}/seed-{seed}"
+
+
+def evaluated(*names):
+    """These files of every evaluation."""
+    return [
+        f"{run_folder(run, seed)}/{dataset}/{name}" for run, seed, dataset in PLAN.evaluations() for name in names
+    ]
+
+
+def settings(value):
+    """Settings as JSON for a command line; a change of them is a change of the rule's params."""
+    return json.dumps(as_dict(value), sort_keys=True)
+
+
+def local_files(backbone):
+    """Files of the user's own that a backbone is made from."""
+    chosen = CONFIG.backbones[backbone]
+    return [path for path in (chosen.model, chosen.pretrained or "") if Path(path).is_file()]

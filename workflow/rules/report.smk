@@ -1,0 +1,99 @@
+"""Tables, figures, and the page.
+
+Reads: metrics, scores, curves, maps, histories and costs of all evaluations.
+Writes: results/plan.json, results/summary.json, results/tables/*, results/figures/*, results/report/index.html.
+"""
+
+
+def histories():
+    """History and cost of every checkpoint."""
+    runs = dict.fromkeys((run, seed) for run, seed, _ in PLAN.evaluations())
+    return [f"{run_folder(run, seed)}/{name}" for run, seed in runs for name in ("history.csv", "cost.json")]
+
+
+rule plan:
+    """What the configuration asks for, with titles and sources, for the steps that gather."""
+    output:
+        f"{RESULTS}/plan.json",
+    log:
+        f"{RESULTS}/logs/plan.log",
+    params:
+        config=json.dumps(config, sort_keys=True),
+        document=json.dumps(DOCUMENT, sort_keys=True),
+        code=code_digest("adaclip.plan"),
+    threads: 1
+    shell:
+        "adaclip plan"
+        " --config {params.config:q}"
+        " --out {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule tables:
+    """All tables, as CSV in full precision and as Markdown, and the summary for dvc metrics."""
+    input:
+        evaluated("metrics.json", "cost.json"),
+        histories(),
+        plan=f"{RESULTS}/plan.json",
+    output:
+        TABLES,
+        summary=SUMMARY,
+    log:
+        f"{RESULTS}/logs/tables.log",
+    params:
+        out=f"{RESULTS}/tables",
+        code=code_digest("adaclip.report.tables"),
+    threads: 1
+    shell:
+        "adaclip tables"
+        " --plan {input.plan:q}"
+        " --summary {output.summary:q}"
+        " --out {params.out:q}"
+        " > {log:q} 2>&1"
+
+
+rule figures:
+    """All figures, as SVG and PNG."""
+    input:
+        evaluated("metrics.json", "scores.csv", "curves.json"),
+        histories(),
+        plan=f"{RESULTS}/plan.json",
+    output:
+        FIGURES,
+    log:
+        f"{RESULTS}/logs/figures.log",
+    params:
+        out=f"{RESULTS}/figures",
+        code=code_digest("adaclip.report.figures"),
+    threads: 1
+    shell:
+        "adaclip figures"
+        " --plan {input.plan:q}"
+        " --out {params.out:q}"
+        " > {log:q} 2>&1"
+
+
+rule report:
+    """The page: self-contained, opens from a file."""
+    input:
+        TABLES,
+        FIGURES,
+        evaluated("metrics.json", "panels.npz"),
+        [manifest_of(name) for name in PLAN.used_sets()],
+        plan=f"{RESULTS}/plan.json",
+    output:
+        REPORT,
+    log:
+        f"{RESULTS}/logs/report.log",
+    params:
+        tables=f"{RESULTS}/tables",
+        figures=f"{RESULTS}/figures",
+        code=code_digest("adaclip.report.page"),
+    threads: 1
+    shell:
+        "adaclip report"
+        " --plan {input.plan:q}"
+        " --tables {params.tables:q}"
+        " --figures {params.figures:q}"
+        " --out {output:q}"
+        " > {log:q} 2>&1"

@@ -1,0 +1,106 @@
+"""Frozen features, and checkpoints.
+
+Reads: prepared sets.
+Writes: results/features/<backbone>/<set>.safetensors; results/runs/<run>/seed-<seed>/{checkpoint,history,cost}.
+"""
+
+
+def experiment_of(run):
+    """The settings of a run."""
+    return PLAN.runs[run].experiment
+
+
+def auxiliary_of(wildcards):
+    """Auxiliary sets of a run, in a fixed order: its seed gives the same numbers however the config lists them."""
+    return sorted(experiment_of(wildcards.run).auxiliary)
+
+
+def selection_of(wildcards):
+    """The set on which a run chooses its epoch, as a list of none or one."""
+    chosen = experiment_of(wildcards.run)
+    return [chosen.train.selection] if chosen.train.selection and chosen.method == "adaclip" else []
+
+
+def run_features(wildcards, names):
+    """Features of sets for a run's backbone."""
+    return [features_of(experiment_of(wildcards.run).backbone, name) for name in names]
+
+
+rule features:
+    """The frozen image embeddings of a prepared set, once for every backbone."""
+    input:
+        manifest=f"{DATA}/prepared/{{set}}/manifest.csv",
+        backbone=lambda wildcards: local_files(wildcards.backbone),
+    output:
+        f"{RESULTS}/features/{{backbone}}/{{set}}.safetensors",
+    log:
+        f"{RESULTS}/logs/features/{{backbone}}/{{set}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/features/{{backbone}}/{{set}}.tsv"
+    params:
+        backbone=lambda wildcards: settings(CONFIG.backbones[wildcards.backbone]),
+        device=RUNTIME["device"],
+        workers=RUNTIME["workers"],
+        code=code_digest("adaclip.features"),
+    threads: RUNTIME["threads"]
+    resources:
+        gpu=GPU,
+    shell:
+        "adaclip features"
+        " --backbone {params.backbone:q}"
+        " --manifest {input.manifest:q}"
+        " --device {params.device}"
+        " --threads {threads}"
+        " --workers {params.workers}"
+        " --out {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule train:
+    """One checkpoint: AdaCLIP's parameters after training on the auxiliary sets (or untouched, for a baseline)."""
+    input:
+        manifests=lambda wildcards: [manifest_of(name) for name in auxiliary_of(wildcards)],
+        features=lambda wildcards: run_features(wildcards, auxiliary_of(wildcards)),
+        selection_manifest=lambda wildcards: [manifest_of(name) for name in selection_of(wildcards)],
+        selection_features=lambda wildcards: run_features(wildcards, selection_of(wildcards)),
+        backbone=lambda wildcards: local_files(experiment_of(wildcards.run).backbone),
+    output:
+        checkpoint=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/checkpoint.safetensors",
+        history=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/history.csv",
+        cost=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/cost.json",
+    log:
+        f"{RESULTS}/logs/train/{{run}}/seed-{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train/{{run}}/seed-{{seed}}.tsv"
+    params:
+        method=lambda wildcards: experiment_of(wildcards.run).method,
+        backbone=lambda wildcards: settings(CONFIG.backbones[experiment_of(wildcards.run).backbone]),
+        model=lambda wildcards: settings(experiment_of(wildcards.run).model),
+        train=lambda wildcards: settings(experiment_of(wildcards.run).train),
+        evaluation=settings(CONFIG.evaluation),
+        device=RUNTIME["device"],
+        workers=RUNTIME["workers"],
+        code=code_digest("adaclip.train"),
+    threads: RUNTIME["threads"]
+    resources:
+        gpu=GPU,
+    shell:
+        "adaclip train"
+        " --name {wildcards.run:q}"
+        " --method {params.method}"
+        " --backbone {params.backbone:q}"
+        " --model {params.model:q}"
+        " --train {params.train:q}"
+        " --evaluation {params.evaluation:q}"
+        " --seed {wildcards.seed}"
+        " --manifest {input.manifests:q}"
+        " --features {input.features:q}"
+        " --selection-manifest {input.selection_manifest:q}"
+        " --selection-features {input.selection_features:q}"
+        " --device {params.device}"
+        " --threads {threads}"
+        " --workers {params.workers}"
+        " --history {output.history:q}"
+        " --cost {output.cost:q}"
+        " --out {output.checkpoint:q}"
+        " > {log:q} 2>&1"
