@@ -1,0 +1,61 @@
+"""The command line: `adaclip <verb>`. Each verb imports what it needs only when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from adaclip.cli.data import add_data
+from adaclip.cli.model import add_model_verbs
+from adaclip.cli.plan import add_plan_verbs
+from adaclip.cli.report import add_report_verbs
+from adaclip.errors import AdaclipError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Args:
+        argv: arguments without the program's name; default the process's.
+
+    Returns:
+        0, 1 for a failure that the user can mend, 2 for wrong arguments or settings, 130 when interrupted. The error is
+        one line on standard error.
+    """
+    # argparse prints its own usage errors and exits with 2.
+    arguments = build_parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+        sys.stdout.flush()
+    except AdaclipError as error:
+        print(f"adaclip: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone; Python would complain once more while closing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("adaclip: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all verbs."""
+    from adaclip import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="adaclip",
+        description="Zero-shot anomaly detection with AdaCLIP: prepare data sets, train, evaluate, report. "
+        "Each verb is one step of the workflow; `snakemake --cores all` runs them all.",
+        epilog="`adaclip <verb> --help` explains a verb. Settings flags take a YAML or JSON file, or inline JSON.",
+    )
+    parser.add_argument("--version", action="version", version=f"adaclip-bench {__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="<verb>", required=True)
+    add_data(verbs)
+    add_model_verbs(verbs)
+    add_report_verbs(verbs)
+    add_plan_verbs(verbs)
+    return parser

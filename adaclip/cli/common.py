@@ -1,0 +1,37 @@
+"""What the verbs share: a parser with a one-line summary, and the runtime flags."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+
+def verb(
+    verbs: Any, name: str, run: Callable[[argparse.Namespace], None], summary: str, details: str = ""
+) -> argparse.ArgumentParser:
+    """Add a verb.
+
+    Args:
+        verbs: what `add_subparsers` gave.
+        name: of the verb.
+        run: called with the parsed arguments.
+        summary: one line, small letter first, without a full stop.
+        details: further sentences for the verb's own help.
+    """
+    description = summary[0].upper() + summary[1:] + "." + (f" {details}" if details else "")
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=summary, description=description)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_runtime(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say where and with how many processes to compute."""
+    group = parser.add_argument_group("runtime")
+    group.add_argument(
+        "--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to compute (default: %(default)s)"
+    )
+    group.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: PyTorch's choice)")
+    group.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="processes that decode images (default: %(default)s)"
+    )

@@ -1,0 +1,78 @@
+"""Verbs of the data sets: list, simulate, prepare."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from adaclip.cli.common import verb
+
+
+def add_data(verbs: Any) -> None:
+    """Add these verbs."""
+    data = verbs.add_parser(
+        "data", help="list, simulate and prepare data sets", description="List, simulate and prepare data sets."
+    )
+    parts = data.add_subparsers(title="verbs", metavar="<verb>", required=True)
+
+    listing = verb(parts, "list", _data_list, "list the data sets: what is here, what is missing, how to get it")
+    listing.add_argument("--config", type=Path, metavar="FILE", help="a configuration whose own sets are listed too")
+    listing.add_argument(
+        "--data", type=Path, default=Path("data"), metavar="DIR", help="the data folder (default: %(default)s)"
+    )
+
+    simulate = verb(parts, "simulate", _data_simulate, "draw a small simulated original in a set's raw layout")
+    simulate.add_argument("id", metavar="ID", help="a built-in data set's id (see adaclip data list)")
+    simulate.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    simulate.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the drawing (default: %(default)s)")
+    simulate.add_argument(
+        "--images", type=int, default=16, metavar="N", help="test images of a category (default: %(default)s)"
+    )
+    simulate.add_argument(
+        "--size", type=int, default=192, metavar="PX", help="side of the images (default: %(default)s)"
+    )
+
+    prepare = verb(
+        parts,
+        "prepare",
+        _data_prepare,
+        "check an original and turn it into a prepared set with a manifest",
+        "The layout is recognised by its content. Every file is decoded once; a mask that is missing or does not fit "
+        "its image is an error that names it.",
+    )
+    prepare.add_argument("id", metavar="ID", help="the data set's id: a built-in one, or a name for your own")
+    prepare.add_argument("--raw", type=Path, required=True, metavar="PATH", help="the original: a folder or an archive")
+    prepare.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    prepare.add_argument(
+        "--entry", metavar="SETTINGS", help="registry keys of this set, as under `datasets` in a config"
+    )
+    prepare.add_argument("--jobs", type=int, metavar="N", help="processes that decode (default: one for each core)")
+
+
+def _data_list(arguments: argparse.Namespace) -> None:
+    from adaclip.config import load_config
+    from adaclip.data.registry import load_registry
+    from adaclip.data.status import print_status
+
+    extra = load_config(arguments.config).datasets if arguments.config else None
+    print_status(load_registry(extra), arguments.data)
+
+
+def _data_simulate(arguments: argparse.Namespace) -> None:
+    from adaclip.data.simulate import simulate
+
+    simulate(arguments.id, arguments.out, seed=arguments.seed, images=arguments.images, size=arguments.size)
+
+
+def _data_prepare(arguments: argparse.Namespace) -> None:
+    from adaclip.config import read_mapping
+    from adaclip.data.prepare import prepare
+    from adaclip.data.registry import dataset_for
+
+    entry = read_mapping(arguments.entry, "entry") if arguments.entry else None
+    summary = prepare(dataset_for(arguments.id, entry), arguments.raw, arguments.out, jobs=arguments.jobs)
+    for warning in summary.warnings:
+        print(f"adaclip: warning: {warning}", file=sys.stderr)
+    print(summary.text())

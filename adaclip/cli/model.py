@@ -1,0 +1,187 @@
+"""Verbs that need a model: features, train, evaluate, score."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from adaclip.cli.common import add_runtime, verb
+from adaclip.errors import UsageError
+
+
+def add_model_verbs(verbs: Any) -> None:
+    """Add these verbs."""
+    features = verb(verbs, "features", _features, "compute the frozen image embeddings of a prepared set")
+    features.add_argument("--backbone", required=True, metavar="SETTINGS", help="backbone settings")
+    features.add_argument("--manifest", type=Path, required=True, metavar="FILE", help="manifest of the prepared set")
+    features.add_argument("--out", type=Path, required=True, metavar="FILE", help="the .safetensors file to write")
+    add_runtime(features)
+
+    train = verb(verbs, "train", _train, "train AdaCLIP on auxiliary data")
+    train.add_argument("--name", default="run", metavar="NAME", help="name of the run (default: %(default)s)")
+    train.add_argument(
+        "--method",
+        default="adaclip",
+        choices=("adaclip", "untrained"),
+        help="untrained saves the initial parameters (default: %(default)s)",
+    )
+    train.add_argument("--backbone", required=True, metavar="SETTINGS", help="backbone settings")
+    train.add_argument("--model", metavar="SETTINGS", help="settings of AdaCLIP itself (default: the paper's)")
+    train.add_argument("--train", metavar="SETTINGS", help="training settings (default: the paper's)")
+    train.add_argument("--evaluation", metavar="SETTINGS", help="evaluation settings, for the selection set")
+    train.add_argument("--seed", type=int, default=0, metavar="N", help="seed (default: %(default)s)")
+    train.add_argument(
+        "--manifest", type=Path, nargs="*", default=[], metavar="FILE", help="manifests of the auxiliary sets"
+    )
+    train.add_argument(
+        "--features", type=Path, nargs="*", default=[], metavar="FILE", help="their features, in the same order"
+    )
+    train.add_argument(
+        "--selection-manifest", type=Path, nargs="?", metavar="FILE", help="manifest of the selection set"
+    )
+    train.add_argument("--selection-features", type=Path, nargs="?", metavar="FILE", help="its features")
+    train.add_argument("--out", type=Path, required=True, metavar="FILE", help="the checkpoint to write, .safetensors")
+    train.add_argument(
+        "--history", type=Path, metavar="FILE", help="CSV of the epochs (default: history.csv beside the checkpoint)"
+    )
+    train.add_argument(
+        "--cost", type=Path, metavar="FILE", help="JSON of time and memory (default: cost.json beside the checkpoint)"
+    )
+    add_runtime(train)
+
+    evaluate = verb(
+        verbs,
+        "evaluate",
+        _evaluate,
+        "evaluate a checkpoint on a prepared set",
+        "A set that the checkpoint was trained on is refused.",
+    )
+    evaluate.add_argument(
+        "--checkpoint", type=Path, required=True, metavar="FILE", help="a checkpoint of adaclip train"
+    )
+    evaluate.add_argument("--manifest", type=Path, required=True, metavar="FILE", help="manifest of the prepared set")
+    evaluate.add_argument("--features", type=Path, metavar="FILE", help="its features (default: computed on the way)")
+    evaluate.add_argument("--evaluation", metavar="SETTINGS", help="evaluation settings (default: the paper's)")
+    evaluate.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder for scores.csv, metrics.json, curves.json, panels.npz and cost.json",
+    )
+    add_runtime(evaluate)
+
+    score = verb(
+        verbs,
+        "score",
+        _score,
+        "score a folder of your own images",
+        "No labels are needed: writes scores.csv and one heat map for each image.",
+    )
+    score.add_argument(
+        "--checkpoint",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a checkpoint of adaclip train, or a released .pth",
+    )
+    score.add_argument(
+        "--backbone", metavar="SETTINGS", help="backbone settings; needed for a .pth, which does not name its own"
+    )
+    score.add_argument(
+        "--images", type=Path, required=True, metavar="DIR", help="folder of images, searched with its subfolders"
+    )
+    score.add_argument(
+        "--category", required=True, metavar="WORDS", help="what the images show, in words, such as 'metal nut'"
+    )
+    score.add_argument(
+        "--evaluation", metavar="SETTINGS", help="evaluation settings (batch size, precision, smoothing)"
+    )
+    score.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    add_runtime(score)
+
+
+def _features(arguments: argparse.Namespace) -> None:
+    from adaclip.config import BackboneSettings, read_settings
+
+    backbone = read_settings(BackboneSettings, "backbone", arguments.backbone)
+    from adaclip.device import take_device
+    from adaclip.features import compute_features
+
+    device = take_device(arguments.device, arguments.threads)
+    compute_features(backbone, arguments.manifest, arguments.out, device=device, workers=arguments.workers)
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from adaclip.config import BackboneSettings, EvaluateSettings, ModelSettings, TrainSettings, read_settings
+
+    backbone = read_settings(BackboneSettings, "backbone", arguments.backbone)
+    model = read_settings(ModelSettings, "model", arguments.model)
+    settings = read_settings(TrainSettings, "train", arguments.train)
+    evaluation = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
+    if len(arguments.manifest) != len(arguments.features):
+        raise UsageError(
+            f"{len(arguments.manifest)} manifests but {len(arguments.features)} feature files: give one for each"
+        )
+    if (arguments.selection_manifest is None) != (arguments.selection_features is None):
+        raise UsageError("give --selection-manifest and --selection-features together")
+    from adaclip.device import take_device
+    from adaclip.train import Source, train
+
+    train(
+        arguments.name,
+        arguments.method,
+        backbone,
+        model,
+        settings,
+        seed=arguments.seed,
+        auxiliary=[Source(m, f) for m, f in zip(arguments.manifest, arguments.features, strict=True)],
+        selection=Source(arguments.selection_manifest, arguments.selection_features)
+        if arguments.selection_manifest
+        else None,
+        evaluation=evaluation,
+        out=arguments.out,
+        history=arguments.history or arguments.out.with_name("history.csv"),
+        cost=arguments.cost or arguments.out.with_name("cost.json"),
+        device=take_device(arguments.device, arguments.threads),
+        workers=arguments.workers,
+    )
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from adaclip.config import EvaluateSettings, read_settings
+
+    settings = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
+    from adaclip.device import take_device
+    from adaclip.evaluate import evaluate
+
+    evaluate(
+        arguments.checkpoint,
+        arguments.manifest,
+        arguments.features,
+        settings,
+        arguments.out,
+        device=take_device(arguments.device, arguments.threads),
+        workers=arguments.workers,
+    )
+
+
+def _score(arguments: argparse.Namespace) -> None:
+    from adaclip.config import BackboneSettings, EvaluateSettings, read_settings
+
+    settings = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
+    backbone = read_settings(BackboneSettings, "backbone", arguments.backbone) if arguments.backbone else None
+    from adaclip.device import take_device
+    from adaclip.score import score_folder
+
+    score_folder(
+        arguments.checkpoint,
+        backbone,
+        arguments.images,
+        arguments.category,
+        settings,
+        arguments.out,
+        device=take_device(arguments.device, arguments.threads),
+        workers=arguments.workers,
+    )

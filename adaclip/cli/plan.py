@@ -1,0 +1,47 @@
+"""Verbs of the configuration: plan and check."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from adaclip.cli.common import verb
+
+
+def add_plan_verbs(verbs: Any) -> None:
+    """Add these verbs."""
+    plan = verb(verbs, "plan", _plan, "resolve a configuration into runs and evaluations, as JSON")
+    plan.add_argument("--config", required=True, metavar="SETTINGS", help="the configuration: a file, or inline JSON")
+    plan.add_argument("--out", type=Path, required=True, metavar="FILE", help="the JSON file to write")
+    check = verb(verbs, "check", _check, "check a configuration and say what it asks for")
+    check.add_argument("config", type=Path, metavar="CONFIG", help="configuration file (YAML)")
+
+
+def _plan(arguments: argparse.Namespace) -> None:
+    from adaclip.config import parse_config, read_mapping
+    from adaclip.data.registry import load_registry, public_facts
+    from adaclip.files import write_json
+    from adaclip.plan import make_plan, plan_document
+
+    config = parse_config(read_mapping(arguments.config, "configuration"), "configuration")
+    registry = load_registry(config.datasets)
+    plan = make_plan(config, registry)
+    write_json(arguments.out, plan_document(plan, {name: public_facts(registry[name]) for name in plan.sets}))
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    from adaclip.config import load_config
+    from adaclip.data.registry import load_registry
+    from adaclip.plan import make_plan
+
+    config = load_config(arguments.config)
+    plan = make_plan(config, load_registry(config.datasets))
+    evaluations = plan.evaluations()
+    print(
+        f"{arguments.config}: {len(config.experiments)} experiments, {len(plan.runs)} runs, "
+        f"{len(evaluations)} evaluations"
+    )
+    for experiment in config.experiments:
+        auxiliary = "+".join(experiment.auxiliary) or "nothing"
+        print(f"  {experiment.name}: train on {auxiliary}, evaluate {', '.join(plan.evaluated[experiment.name])}")
