@@ -12,13 +12,12 @@ from PIL import Image
 from adaclip.backbone import make_backbone
 from adaclip.checkpoint import load_checkpoint, load_model
 from adaclip.config import BackboneSettings, EvaluateSettings
+from adaclip.data.decode import SUFFIXES, size_of
 from adaclip.data.torchset import Row
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.evaluate import predictions
 from adaclip.files import write_whole
 from adaclip.model import AdaCLIP
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 
 
 def score_folder(
@@ -79,8 +78,6 @@ def score_folder(
 
 
 def _write_map(path: Path, values: np.ndarray, image: Path) -> None:
-    with Image.open(image) as opened:
-        size = opened.size
     heat = Image.fromarray((values.clip(0, 1) * 255).round().astype(np.uint8))
     with write_whole(path) as part:
-        heat.resize(size, Image.Resampling.BILINEAR).save(part, format="PNG")
+        heat.resize(size_of(image), Image.Resampling.BILINEAR).save(part, format="PNG")

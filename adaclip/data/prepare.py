@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import shutil
 import tempfile
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from adaclip.data.decode import as_mask, decode, read
 from adaclip.data.layouts import read_items
 from adaclip.data.layouts.common import Item
 from adaclip.data.manifest import ManifestRow, write_manifest
@@ -161,21 +161,10 @@ def _check(item: Item) -> _Facts:
 
 def _decode(path: Path, mask: bool = False) -> tuple[tuple[int, int], str, bool]:
     """Size, SHA-256 of the bytes, and whether every pixel is zero (asked of masks only)."""
-    from PIL import Image
-
-    content = path.read_bytes()
-    if not content:
-        raise AdaclipError(f"{path} is empty (0 bytes): get it again")
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            image.load()
-            size = image.size
-            empty = mask and image.convert("RGB").getextrema() == ((0, 0),) * 3
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        # Pillow names its in-memory stream; the path is what helps.
-        reason = str(error).split(" <_io")[0]
-        raise AdaclipError(f"cannot decode {path}: {reason}: get it again") from error
-    return size, hashlib.sha256(content).hexdigest(), empty
+    content = read(path)
+    image = decode(content, path)
+    empty = mask and as_mask(image).getbbox() is None
+    return image.size, hashlib.sha256(content).hexdigest(), empty
 
 
 def _place(dataset: str, item: Item, facts: _Facts, out: Path) -> ManifestRow:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from adaclip.data.decode import open_image, open_mask
 from adaclip.data.manifest import read_manifest, read_prepared
 from adaclip.errors import AdaclipError
 from adaclip.preprocess import preprocess, preprocess_mask
@@ -177,21 +177,10 @@ class Sample:
 def _load(row: Row, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Image (3, h, w) and mask (h, w) of a row, resized to `shape`."""
     side = max(shape)
-    image = preprocess(_open(row.image), side)[:, : shape[0], : shape[1]]
+    image = preprocess(open_image(row.image), side)[:, : shape[0], : shape[1]]
     if row.mask is None:
         return image, torch.zeros(shape)
-    return image, preprocess_mask(_open(row.mask), side)[: shape[0], : shape[1]].float()
-
-
-def _open(path: Path) -> Image.Image:
-    try:
-        image = Image.open(path)
-        image.load()
-    except FileNotFoundError:
-        raise AdaclipError(f"no such image: {path}: prepare the set again") from None
-    except (OSError, ValueError, SyntaxError) as error:
-        raise AdaclipError(f"cannot decode {path}: {error}: prepare the set again") from error
-    return image
+    return image, preprocess_mask(open_mask(row.mask), side)[: shape[0], : shape[1]].float()
 
 
 def batches(

@@ -28,7 +28,9 @@ def items(top: Path, dataset: Dataset) -> list[Item]:
         kind = images if match[1] == "" else masks if match[1] == "p" else None
         if kind is not None:
             if match[2] in kind:
-                raise AdaclipError(f"data set '{dataset.id}': {kind[match[2]].name} and {path.name} have the same number")
+                raise AdaclipError(
+                    f"data set '{dataset.id}': {kind[match[2]].name} and {path.name} have the same number"
+                )
             kind[match[2]] = path
     for number, path in images.items():
         if number not in masks:

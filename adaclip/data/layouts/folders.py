@@ -9,7 +9,20 @@ from adaclip.data.registry import Dataset
 
 NORMAL = frozenset({"no", "good", "normal", "ok", "healthy", "negative", "pass"})
 ANOMALOUS = frozenset(
-    {"yes", "bad", "abnormal", "anomaly", "anomalous", "anomalies", "defect", "defective", "ko", "ng", "positive", "fail"}
+    {
+        "yes",
+        "bad",
+        "abnormal",
+        "anomaly",
+        "anomalous",
+        "anomalies",
+        "defect",
+        "defective",
+        "ko",
+        "ng",
+        "positive",
+        "fail",
+    }
 )
 
 

@@ -30,7 +30,9 @@ def items(top: Path, dataset: Dataset) -> list[Item]:
     with table.open(newline="", encoding="utf-8-sig") as stream:
         rows = [[cell.strip() for cell in row] for row in csv.reader(stream) if row]
     if not rows or rows[0][:1] != ["id"] or len(rows[0]) != 2:
-        raise AdaclipError(f"{table}: expected the header 'id, hemorrhage', found {','.join(rows[0]) if rows else 'nothing'}")
+        raise AdaclipError(
+            f"{table}: expected the header 'id, hemorrhage', found {','.join(rows[0]) if rows else 'nothing'}"
+        )
     labels: dict[int, int] = {}
     for line, row in enumerate(rows[1:], start=2):
         if len(row) != 2 or not row[0].isdigit() or row[1] not in ("0", "1"):

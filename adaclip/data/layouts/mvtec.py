@@ -55,7 +55,9 @@ def _category_name(top: Path, dataset: Dataset) -> str:
 def _category(folder: Path, category: str, dataset: Dataset) -> list[Item]:
     truth = folder / "ground_truth"
     if "mask" in dataset.labels and not truth.is_dir():
-        raise AdaclipError(f"data set '{dataset.id}': {folder} has no ground_truth folder, but the set should have masks")
+        raise AdaclipError(
+            f"data set '{dataset.id}': {folder} has no ground_truth folder, but the set should have masks"
+        )
     found = []
     for split in ("train", "test"):
         if not (folder / split).is_dir():
@@ -65,10 +67,10 @@ def _category(folder: Path, category: str, dataset: Dataset) -> list[Item]:
             normal = kind.name.lower() in NORMAL
             masks: dict[Path, Path] = {}
             if truth.is_dir() and not normal:
-                masks = pair(images, _masks(truth / kind.name), ("_mask",), f"data set '{dataset.id}' {category}/{kind.name}")
-            found += [
-                Item(category, split, image, masks.get(image), int(not normal), kind.name) for image in images
-            ]
+                masks = pair(
+                    images, _masks(truth / kind.name), ("_mask",), f"data set '{dataset.id}' {category}/{kind.name}"
+                )
+            found += [Item(category, split, image, masks.get(image), int(not normal), kind.name) for image in images]
     if truth.is_dir():
         kinds = {item.defect for item in found}
         for orphan in subfolders(truth):
