@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from adaclip.cli.audit import add_audit_verbs
 from adaclip.cli.data import add_data
 from adaclip.cli.model import add_model_verbs
 from adaclip.cli.plan import add_plan_verbs
@@ -55,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"adaclip-bench {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="<verb>", required=True)
     add_data(verbs)
+    add_audit_verbs(verbs)
     add_model_verbs(verbs)
     add_report_verbs(verbs)
     add_plan_verbs(verbs)
