@@ -17,8 +17,9 @@
                                "file": "thumbnails/000_anomalous.webp", "width": 192, "height": 192,
                                "outlined": true, "alt": "bottle, anomalous (contamination), mask outlined"}]}]}
 ```
-`mask_area` is null where there is no mask. `size` compares areas; its `frequent` lists five sizes at most, the most frequent
-first. A category has one example of each kind that it holds, the normal one first; `image` is relative to the manifest.
+`mask_area` is null where there is no mask. `size` compares areas; its `frequent` lists five sizes at most, the most
+frequent first. A category has one example of each kind that it holds, the normal one first; `image` is relative to the
+manifest.
 """
 
 from __future__ import annotations
@@ -173,8 +174,7 @@ def _example(rows: pd.DataFrame) -> dict[str, Any] | None:
         return None
     if chosen["area"].notna().any():
         chosen = chosen[chosen["area"].notna()].sort_values(["area", "image"])
-    row: dict[str, Any] = chosen.iloc[len(chosen) // 2].to_dict()
-    return row
+    return {str(key): value for key, value in chosen.iloc[len(chosen) // 2].items()}
 
 
 def _describe(category: str, kind: str, row: dict[str, Any], file: str, size: tuple[int, int]) -> dict[str, Any]:
