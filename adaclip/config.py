@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from adaclip.errors import UsageError
+from adaclip.expansion import Family, Single, Value, expand
+from adaclip.questions import Curve, Table, read_curves, read_tables
 from adaclip.schema import read_yaml, validate
 
 Preset = Literal["reference", "corrected"]
 Precision = Literal["fp32", "bf16", "fp16"]
+Method = Literal["adaclip", "untrained", "clip", "random", "oracle"]
 _T = TypeVar("_T")
 
 
@@ -57,6 +60,7 @@ class TrainSettings:
     mosaic_sets: tuple[str, ...] = ("mvtec",)
     unmasked: Literal["zero", "skip"] = "zero"
     dice: Literal["rows", "image"] = "rows"
+    freeze_projections: bool = False
     selection: str | None = None
 
 
@@ -73,23 +77,29 @@ class EvaluateSettings:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One configuration to train, and the sets to evaluate it on; `evaluate` None means "others"."""
+    """One configuration to train, and the sets to evaluate it on.
+
+    `evaluate` None means "others"; `swept` is the setting that a sweep varies ("" for none), `value` what it is here.
+    In `title`, "{auxiliary}" stands for the titles of the auxiliary sets.
+    """
 
     name: str
     title: str
     note: str
-    method: Literal["adaclip", "untrained"]
+    method: Method
     auxiliary: tuple[str, ...]
     evaluate: tuple[str, ...] | None
     backbone: str
     model: ModelSettings
     train: TrainSettings
     seeds: tuple[int, ...]
+    swept: str = ""
+    value: Value | None = None
 
 
 @dataclass(frozen=True)
 class Config:
-    """A whole benchmark configuration."""
+    """A whole benchmark configuration; `families` are what the names in tables and curves stand for."""
 
     title: str
     note: str
@@ -101,7 +111,10 @@ class Config:
     backbones: Mapping[str, BackboneSettings]
     evaluation: EvaluateSettings
     runtime: Mapping[str, Any]
-    experiments: tuple[Experiment, ...] = field(default_factory=tuple)
+    experiments: tuple[Experiment, ...] = ()
+    families: Mapping[str, Family] = field(default_factory=dict)
+    tables: tuple[Table, ...] = ()
+    curves: tuple[Curve, ...] = ()
 
 
 def load_config(path: str | Path) -> Config:
@@ -127,40 +140,8 @@ def parse_config(value: Any, where: str) -> Config:
     checked = validate(value if value is not None else {}, "config", where)
     raw_defaults = value.get("defaults") or {}
     backbones = {name: settings(BackboneSettings, entry) for name, entry in checked["backbones"].items()}
-    experiments = []
-    for name, entry in value["experiments"].items():
-        backbone = entry.get("backbone", raw_defaults.get("backbone"))
-        if backbone is None:
-            if len(backbones) != 1:
-                raise UsageError(
-                    f"{where}: experiments.{name}: say which backbone of {', '.join(backbones) or '(none defined)'} "
-                    "to use, here or in defaults.backbone"
-                )
-            backbone = next(iter(backbones))
-        if backbone not in backbones:
-            known = ", ".join(backbones) or "none"
-            raise UsageError(
-                f"{where}: experiments.{name}: unknown backbone '{backbone}' (defined in backbones: {known})"
-            )
-        parts = {
-            part: validate({**raw_defaults.get(part, {}), **entry.get(part, {})}, f"config#/$defs/{part}", where)
-            for part in ("model", "train")
-        }
-        filled = checked["experiments"][name]
-        experiments.append(
-            Experiment(
-                name=name,
-                title=filled.get("title", name),
-                note=filled["note"],
-                method=filled["method"],
-                auxiliary=tuple(filled["auxiliary"]),
-                evaluate=None if filled["evaluate"] == "others" else tuple(filled["evaluate"]),
-                backbone=backbone,
-                model=settings(ModelSettings, parts["model"]),
-                train=settings(TrainSettings, parts["train"]),
-                seeds=tuple(entry.get("seeds", raw_defaults.get("seeds", [0]))),
-            )
-        )
+    singles, families = expand(value["experiments"], checked["protocols"], where)
+    experiments = tuple(_experiment(single, raw_defaults, backbones, where) for single in singles)
     evaluation = validate(raw_defaults.get("evaluate_with", {}), "config#/$defs/evaluation", where)
     return Config(
         title=checked["title"],
@@ -173,7 +154,48 @@ def parse_config(value: Any, where: str) -> Config:
         backbones=backbones,
         evaluation=settings(EvaluateSettings, evaluation),
         runtime=checked["runtime"],
-        experiments=tuple(experiments),
+        experiments=experiments,
+        families=families,
+        tables=read_tables(checked["tables"]),
+        curves=read_curves(checked["curves"]),
+    )
+
+
+def _experiment(
+    single: Single, defaults: Mapping[str, Any], backbones: Mapping[str, BackboneSettings], where: str
+) -> Experiment:
+    """One experiment with the configuration's defaults and the schema's filled in."""
+    entry, place = single.entry, f"{where}: experiments.{single.name}"
+    backbone = entry.get("backbone", defaults.get("backbone"))
+    if backbone is None:
+        if len(backbones) != 1:
+            raise UsageError(
+                f"{place}: say which backbone of {', '.join(backbones) or '(none defined)'} "
+                "to use, here or in defaults.backbone"
+            )
+        backbone = next(iter(backbones))
+    if backbone not in backbones:
+        raise UsageError(
+            f"{place}: unknown backbone '{backbone}' (defined in backbones: {', '.join(backbones) or 'none'})"
+        )
+    parts = {
+        part: validate({**defaults.get(part, {}), **entry.get(part, {})}, f"config#/$defs/{part}", f"{place}.{part}")
+        for part in ("model", "train")
+    }
+    evaluate = entry.get("evaluate", "others")
+    return Experiment(
+        name=single.name,
+        title=entry["title"],
+        note=entry.get("note", ""),
+        method=entry.get("method", "adaclip"),
+        auxiliary=tuple(entry.get("auxiliary", ())),
+        evaluate=None if evaluate == "others" else tuple(evaluate),
+        backbone=backbone,
+        model=settings(ModelSettings, parts["model"]),
+        train=settings(TrainSettings, parts["train"]),
+        seeds=tuple(entry.get("seeds", defaults.get("seeds", [0]))),
+        swept=single.swept,
+        value=single.value,
     )
 
 

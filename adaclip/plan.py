@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from adaclip.config import Config, Experiment, as_dict
+from adaclip.data.registry import Dataset
 from adaclip.errors import UsageError
 from adaclip.leakage import refuse_leakage
+from adaclip.questions import Scope, curve_document, table_document
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Plan:
         runs: by name.
         run_of: run name by experiment name.
         evaluated: evaluated sets by experiment name, in the order of `sets`.
+        titles: by experiment name, with the auxiliary sets put in.
+        tables: as in plan.json.
+        curves: as in plan.json.
     """
 
     config: Config
@@ -40,6 +45,9 @@ class Plan:
     runs: dict[str, Run]
     run_of: dict[str, str]
     evaluated: dict[str, tuple[str, ...]]
+    titles: dict[str, str]
+    tables: list[dict[str, Any]]
+    curves: list[dict[str, Any]]
 
     def evaluations(self) -> list[tuple[str, int, str]]:
         """All (run, seed, set) to evaluate, without repeats, in the order of the experiments."""
@@ -59,15 +67,16 @@ class Plan:
         return tuple(dataset for dataset in self.sets if dataset in used)
 
 
-def make_plan(config: Config, known_sets: Collection[str]) -> Plan:
+def make_plan(config: Config, registry: Mapping[str, Dataset]) -> Plan:
     """Resolve a configuration into runs and evaluations.
 
     Args:
         config: a checked configuration.
-        known_sets: ids of the registry, the user's own included.
+        registry: every data set by id, the user's own included.
 
     Raises:
-        UsageError: an unknown set, auxiliary data that is also evaluated or selected on, or a baseline with data.
+        UsageError: an unknown set, auxiliary data that is also evaluated or selected on, a baseline with data, or a
+            table or curve that its experiments do not answer.
     """
     named: dict[str, None] = dict.fromkeys(config.sets or ())
     for experiment in config.experiments:
@@ -78,7 +87,7 @@ def make_plan(config: Config, known_sets: Collection[str]) -> Plan:
         for dataset in config.datasets:
             named.setdefault(dataset)
     for dataset in named:
-        if dataset not in known_sets:
+        if dataset not in registry:
             raise UsageError(
                 f"unknown data set '{dataset}': it is neither built in (adaclip data list) "
                 "nor under 'datasets' in the config"
@@ -98,15 +107,36 @@ def make_plan(config: Config, known_sets: Collection[str]) -> Plan:
         key = _settings_key(experiment)
         run_of[experiment.name] = by_settings.setdefault(key, experiment.name)
         runs.setdefault(run_of[experiment.name], Run(run_of[experiment.name], experiment))
-    return Plan(config, sets, runs, run_of, evaluated)
+    auxiliary = {
+        experiment.name: " + ".join(registry[dataset].title for dataset in experiment.auxiliary)
+        for experiment in config.experiments
+    }
+    scope = Scope(
+        sets=sets,
+        families=config.families,
+        evaluated=evaluated,
+        swept={experiment.name: (experiment.swept, experiment.value) for experiment in config.experiments},
+        auxiliary=auxiliary,
+        domains={dataset: registry[dataset].domain for dataset in sets},
+    )
+    return Plan(
+        config,
+        sets,
+        runs,
+        run_of,
+        evaluated,
+        titles={name: scope.title(name) for name in auxiliary},
+        tables=[table_document(table, scope) for table in config.tables],
+        curves=[curve_document(curve, scope) for curve in config.curves],
+    )
 
 
 def _check(experiment: Experiment, config: Config) -> None:
     where = f"experiment '{experiment.name}'"
     if experiment.method == "adaclip" and not experiment.auxiliary:
         raise UsageError(f"{where}: give auxiliary data to train on, or method: untrained")
-    if experiment.method == "untrained" and experiment.auxiliary:
-        raise UsageError(f"{where}: method untrained takes no auxiliary data: set auxiliary to []")
+    if experiment.method != "adaclip" and experiment.auxiliary:
+        raise UsageError(f"{where}: method {experiment.method} takes no auxiliary data: leave it out")
     if experiment.train.selection in experiment.auxiliary:
         raise UsageError(
             f"{where}: selection on '{experiment.train.selection}', which is auxiliary data: choose another set"
@@ -114,15 +144,19 @@ def _check(experiment: Experiment, config: Config) -> None:
 
 
 def _settings_key(experiment: Experiment) -> str:
-    train: dict[str, Any] | None = as_dict(experiment.train) if experiment.method == "adaclip" else None
-    return json.dumps(
-        [experiment.method, sorted(experiment.auxiliary), experiment.backbone, as_dict(experiment.model), train],
-        sort_keys=True,
-    )
+    """Equal for experiments whose figures are the same by construction; what a method does not use is left out."""
+    uses = {
+        "adaclip": [experiment.backbone, as_dict(experiment.model), as_dict(experiment.train)],
+        "untrained": [experiment.backbone, as_dict(experiment.model)],
+        "clip": [experiment.backbone],
+    }
+    # The controls use the input size alone, which is the backbone's.
+    used = uses.get(experiment.method, [experiment.backbone])
+    return json.dumps([experiment.method, sorted(experiment.auxiliary), used], sort_keys=True)
 
 
-def plan_document(plan: Plan, datasets: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """`results/plan.json`: what tables, figures and report need to know of the configuration.
+def plan_document(plan: Plan, datasets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """`results/plan.json`, described in docs/design.md: what tables, figures and report need of the configuration.
 
     Args:
         plan: the plan.
@@ -134,27 +168,85 @@ def plan_document(plan: Plan, datasets: dict[str, dict[str, Any]]) -> dict[str, 
         "note": config.note,
         "simulated": config.simulate is not None,
         "results": config.results,
+        "root": ".",
         "sets": {
             name: {**datasets[name], "manifest": f"{config.data}/prepared/{name}/manifest.csv"}
             for name in plan.used_sets()
         },
         "backbones": {name: as_dict(entry) for name, entry in config.backbones.items()},
         "evaluation": as_dict(config.evaluation),
-        "experiments": [
-            {
-                "name": experiment.name,
-                "title": experiment.title,
-                "note": experiment.note,
-                "method": experiment.method,
-                "run": plan.run_of[experiment.name],
-                "backbone": experiment.backbone,
-                "auxiliary": list(experiment.auxiliary),
-                "evaluate": list(plan.evaluated[experiment.name]),
-                "selection": experiment.train.selection,
-                "seeds": list(experiment.seeds),
-                "model": as_dict(experiment.model),
-                "train": as_dict(experiment.train) if experiment.method == "adaclip" else None,
-            }
-            for experiment in config.experiments
-        ],
+        "experiments": [_experiment_document(plan, experiment) for experiment in config.experiments],
+        "tables": plan.tables,
+        "curves": plan.curves,
+    }
+
+
+def _experiment_document(plan: Plan, experiment: Experiment) -> dict[str, Any]:
+    trained = experiment.method == "adaclip"
+    return {
+        "name": experiment.name,
+        "title": plan.titles[experiment.name],
+        "note": experiment.note,
+        "method": experiment.method,
+        "run": plan.run_of[experiment.name],
+        "backbone": experiment.backbone,
+        "auxiliary": list(experiment.auxiliary),
+        "evaluate": list(plan.evaluated[experiment.name]),
+        "selection": experiment.train.selection if trained else None,
+        "seeds": list(experiment.seeds),
+        "swept": experiment.swept or None,
+        "value": experiment.value,
+        "model": as_dict(experiment.model) if experiment.method in ("adaclip", "untrained") else None,
+        "train": as_dict(experiment.train) if trained else None,
+    }
+
+
+def targets(document: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Names of the tables and curves of each target: their own names, and what they answer.
+
+    Args:
+        document: of `plan_document`.
+    """
+    found: dict[str, list[str]] = {}
+    for asked in (*document["tables"], *document["curves"]):
+        for target in dict.fromkeys((asked["name"], asked["target"])):
+            found.setdefault(target, []).append(asked["name"])
+    return found
+
+
+def part_document(document: Mapping[str, Any], target: str, root: str) -> dict[str, Any]:
+    """A plan with nothing but what a target needs.
+
+    Args:
+        document: of `plan_document`.
+        target: one of `targets`.
+        root: from the folder of the part's plan.json to that of the whole plan's, where the runs are.
+
+    Raises:
+        UsageError: an unknown target.
+    """
+    known = targets(document)
+    if target not in known:
+        raise UsageError(f"unknown target '{target}' (known: {', '.join(known) or 'none'})")
+    tables = [table for table in document["tables"] if table["name"] in known[target]]
+    curves = [curve for curve in document["curves"] if curve["name"] in known[target]]
+    groups: Iterable[Mapping[str, Any]] = (
+        *(row for table in tables for row in table["rows"]),
+        *(point for curve in curves for point in curve["points"]),
+    )
+    needed = {name for group in groups for name in group["experiments"]}
+    shown = {name for asked in (*tables, *curves) for name in asked["sets"]}
+    experiments = [
+        {**experiment, "evaluate": [name for name in experiment["evaluate"] if name in shown]}
+        for experiment in document["experiments"]
+        if experiment["name"] in needed
+    ]
+    trained = {name for experiment in experiments for name in (*experiment["auxiliary"], experiment["selection"])}
+    return {
+        **document,
+        "root": root,
+        "sets": {name: facts for name, facts in document["sets"].items() if name in shown | trained},
+        "experiments": experiments,
+        "tables": tables,
+        "curves": curves,
     }

@@ -41,23 +41,23 @@ class Results:
     """The measured figures of a plan.
 
     Args:
-        plan_file: `results/plan.json`; the runs are beside it.
+        plan_file: `results/plan.json`, or that of a part; its `root` says where the runs are.
 
     Raises:
         AdaclipError: a file of an evaluation is missing or damaged.
     """
 
     def __init__(self, plan_file: str | Path) -> None:
-        self.root = Path(plan_file).parent
         self.plan: dict[str, Any] = read_json(plan_file)
         if not isinstance(self.plan, dict) or "experiments" not in self.plan:
             raise AdaclipError(f"{plan_file} is not a plan: make it with adaclip plan")
+        self.root = Path(plan_file).parent / str(self.plan["root"])
         self.experiments: list[dict[str, Any]] = self.plan["experiments"]
         self.sets: dict[str, dict[str, Any]] = self.plan["sets"]
 
     def run_folder(self, experiment: Mapping[str, Any], seed: int) -> Path:
         """Where a checkpoint's files stand."""
-        return self.root / "runs" / experiment["run"] / f"seed-{seed}"
+        return self.root / "runs" / str(experiment["run"]) / f"seed-{seed}"
 
     @cached_property
     def evaluations(self) -> list[Evaluation]:
