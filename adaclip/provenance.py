@@ -10,7 +10,11 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 #: Files that a module reads beside it.
-_DATA = {"adaclip.backbone": ("models/*.json",), "adaclip.report.page": ("report/assets/*",)}
+_DATA = {
+    "adaclip.backbone": ("models/*.json",),
+    "adaclip.report.page": ("report/assets/*",),
+    "adaclip.report.published": ("report/literature/*",),
+}
 
 
 @functools.cache

@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 
 from adaclip.errors import AdaclipError
 from adaclip.files import read_json, write_whole
-from adaclip.report.names import FIGURES, figure_stems
-from adaclip.report.results import METRICS, Results
+from adaclip.report.names import FIGURES, METRICS, figure_stems
+from adaclip.report.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,9 +1,20 @@
-"""Which files a plan's tables and figures are written to; the workflow asks before anything runs."""
+"""What things are called: metrics, and the files that a plan's tables and figures are written to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+#: (level, metric) in the order of tables, and what they are called.
+METRICS = {
+    ("image", "auroc"): "Image AUROC",
+    ("image", "f1_max"): "Image F1-max",
+    ("image", "ap"): "Image AP",
+    ("pixel", "auroc"): "Pixel AUROC",
+    ("pixel", "f1_max"): "Pixel F1-max",
+    ("pixel", "ap"): "Pixel AP",
+    ("pixel", "aupro"): "Pixel AUPRO",
+}
 
 TABLES = ("results", "averages", "categories", "data", "cost")
 FIGURES = ("transfer_pixel", "transfer_image", "roc_pixel", "roc_image", "training")

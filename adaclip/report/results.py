@@ -13,17 +13,7 @@ import pandas as pd
 
 from adaclip.errors import AdaclipError
 from adaclip.files import read_json
-
-#: (level, metric) in the order of tables, and what they are called.
-METRICS = {
-    ("image", "auroc"): "Image AUROC",
-    ("image", "f1_max"): "Image F1-max",
-    ("image", "ap"): "Image AP",
-    ("pixel", "auroc"): "Pixel AUROC",
-    ("pixel", "f1_max"): "Pixel F1-max",
-    ("pixel", "ap"): "Pixel AP",
-    ("pixel", "aupro"): "Pixel AUPRO",
-}
+from adaclip.report.names import METRICS
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import pandas as pd
 
 from adaclip.data.manifest import read_manifest, read_prepared
 from adaclip.files import read_json, write_json, write_text, write_whole
-from adaclip.report.names import TABLES
-from adaclip.report.results import METRICS, Results
+from adaclip.report.names import METRICS, TABLES
+from adaclip.report.results import Results
 
 DASH = "-"
 #: Stands behind a figure on a set that the run's epoch was chosen on.
