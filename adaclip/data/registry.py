@@ -25,6 +25,7 @@ class Dataset:
         categories: prompt words by category; empty means what the raw data show.
         test: expected counts of the test split, `normal` and `anomalous`; empty means unknown.
         layout: name of the raw layout, or `auto`.
+        options: how the original is read; empty means the defaults.
         raw: the user's folder of the original, or None for the usual place.
         url: where it comes from, or "".
         built_in: whether the table has it.
@@ -37,6 +38,7 @@ class Dataset:
     categories: Mapping[str, str] = field(default_factory=dict)
     test: Mapping[str, int] = field(default_factory=dict)
     layout: str = "auto"
+    options: Mapping[str, Any] = field(default_factory=dict)
     raw: str | None = None
     url: str = ""
     built_in: bool = False
@@ -91,6 +93,7 @@ def _dataset(name: str, entry: Mapping[str, Any]) -> Dataset:
         categories=dict(entry.get("categories", {})),
         test=dict(entry.get("test", {})),
         layout=entry.get("layout", "auto"),
+        options=dict(entry.get("options", {})),
         raw=entry.get("raw"),
         url=entry.get("url", ""),
         built_in=name in _table(),
