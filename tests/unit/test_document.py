@@ -24,7 +24,7 @@ TABLE = TableDoc(
     columns=(Column("set", "Set", filter=True), Column("auroc", "AUROC", "percent", group="Image")),
     rows=(
         (Cell("MVTec AD", href="#mvtec"), Cell("0.0 ± 0.1", 0.0, best=True, notes=("a", "†"))),
-        (Cell("VisA"), Cell("–", notes=("a",))),
+        (Cell("VisA"), Cell("\N{EN DASH}", notes=("a",))),
         (Cell("MPDD"), Cell("76.0", 76.0, second=True)),
     ),
     notes={"a": "A caution.", "†": "Selected on."},
