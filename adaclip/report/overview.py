@@ -24,11 +24,8 @@ manifest.
 
 from __future__ import annotations
 
-import os
 import statistics
 from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +35,7 @@ from adaclip.data.decode import FORMATS, decode, open_image, open_mask, read
 from adaclip.data.manifest import read_manifest, read_prepared
 from adaclip.errors import AdaclipError
 from adaclip.files import write_json, write_whole
+from adaclip.parallel import each
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,8 +44,6 @@ if TYPE_CHECKING:
 SIDE = 192
 #: Sizes that are listed.
 FREQUENT = 5
-#: Fewer files than this are read without starting processes.
-POOL_FROM = 200
 #: The outline, and the line around it that keeps it visible on any ground.
 OUTLINE, HALO = (255, 214, 0), (0, 0, 0)
 
@@ -67,7 +63,8 @@ def write_overview(manifest: Path, out: Path, jobs: int | None = None) -> None:
     prepared = read_prepared(manifest)
     folder = manifest.parent
     masks = [folder / mask if mask else None for mask in frame["mask"]]
-    facts = _each(_facts, list(zip((folder / image for image in frame["image"]), masks, strict=True)), jobs)
+    paths = list(zip((folder / image for image in frame["image"]), masks, strict=True))
+    facts = each(_facts, paths, jobs, f"overview of {frame['set'].iloc[0]}")
     frame["mode"], frame["format"], frame["area"] = zip(*facts, strict=True)
     categories = []
     for index, (name, own) in enumerate(frame.groupby("category", sort=True)):
@@ -109,14 +106,6 @@ def write_overview(manifest: Path, out: Path, jobs: int | None = None) -> None:
         },
     )
     _remove_others(out / "thumbnails", {example["file"] for entry in categories for example in entry["examples"]})
-
-
-def _each(function: Any, items: Sequence[Any], jobs: int | None) -> list[Any]:
-    jobs = jobs or os.cpu_count() or 1
-    if jobs == 1 or len(items) < POOL_FROM:
-        return [function(item) for item in items]
-    with ProcessPoolExecutor(jobs) as pool:
-        return list(pool.map(function, items, chunksize=16))
 
 
 def _facts(paths: tuple[Path, Path | None]) -> tuple[str, str, float | None]:
