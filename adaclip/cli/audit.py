@@ -18,8 +18,62 @@ def add_audit_verbs(verbs: Any) -> None:
     )
     overview.add_argument("--jobs", type=int, metavar="N", help="processes that decode (default: one for each core)")
 
+    audit = verbs.add_parser(
+        "audit",
+        help="find images that occur twice, within sets and across them",
+        description="Find images that occur twice, within prepared sets and across them.",
+    )
+    parts = audit.add_subparsers(title="verbs", metavar="<verb>", required=True)
+
+    fingerprint = verb(
+        parts,
+        "fingerprint",
+        _fingerprint,
+        "fingerprint the test images of a prepared set",
+        "By their decoded pixels and by a perceptual hash, so that neither the file's name nor its format counts.",
+    )
+    fingerprint.add_argument("--manifest", type=Path, required=True, metavar="FILE", help="manifest of the set")
+    fingerprint.add_argument("--out", type=Path, required=True, metavar="FILE", help="CSV file to write")
+    fingerprint.add_argument("--jobs", type=int, metavar="N", help="processes that decode (default: one for each core)")
+
+    compare = verb(
+        parts,
+        "compare",
+        _compare,
+        "compare fingerprints of several sets",
+        "Writes pairs.csv, groups.csv, leakage.json (for adaclip evaluate --leakage), tables and a figure.",
+    )
+    compare.add_argument(
+        "fingerprints",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="files of adaclip audit fingerprint, one for each set",
+    )
+    compare.add_argument("--titles", metavar="SETTINGS", help="what to call the sets: titles by id")
+    compare.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+
 
 def _overview(arguments: argparse.Namespace) -> None:
     from adaclip.report.overview import write_overview
 
     write_overview(arguments.manifest, arguments.out, jobs=arguments.jobs)
+
+
+def _fingerprint(arguments: argparse.Namespace) -> None:
+    from adaclip.audit.fingerprint import write_fingerprints
+
+    write_fingerprints(arguments.manifest, arguments.out, jobs=arguments.jobs)
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    from adaclip.audit.publish import write_audit
+    from adaclip.config import read_mapping
+
+    titles = read_mapping(arguments.titles, "titles") if arguments.titles else None
+    for name, facts in write_audit(arguments.fingerprints, arguments.out, titles).items():
+        print(
+            f"{name}: {facts['images']} images, {facts['identical_groups']} groups of identical ones, "
+            f"{facts['near_groups']} of near-identical ones, {facts['mixed_groups']} with both labels; "
+            f"{facts['elsewhere']} images are in other sets too"
+        )

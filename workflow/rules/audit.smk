@@ -1,0 +1,82 @@
+"""What is in the prepared sets: an overview of each, and images that occur twice within or across them.
+
+Reads: prepared sets.
+Writes: results/overview/<set>/*, results/audit/*.
+"""
+
+AUDIT = f"{RESULTS}/audit"
+LEAKAGE = f"{AUDIT}/leakage.json"
+OVERVIEWS = [f"{RESULTS}/overview/{name}/overview.json" for name in PLAN.used_sets()]
+
+
+rule overview:
+    """Counts, sizes, and an example of each category with its mask."""
+    input:
+        f"{DATA}/prepared/{{set}}/manifest.csv",
+        f"{DATA}/prepared/{{set}}/prepared.json",
+    output:
+        f"{RESULTS}/overview/{{set}}/overview.json",
+    log:
+        f"{RESULTS}/logs/overview/{{set}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/overview/{{set}}.tsv"
+    params:
+        out=f"{RESULTS}/overview/{{set}}",
+        code=code_digest("adaclip.report.overview"),
+    threads: RUNTIME["threads"]
+    shell:
+        "adaclip overview"
+        " --manifest {input[0]:q}"
+        " --jobs {threads}"
+        " --out {params.out:q}"
+        " > {log:q} 2>&1"
+
+
+rule fingerprint:
+    """Digests of the pixels and perceptual hashes of a set's test images."""
+    input:
+        f"{DATA}/prepared/{{set}}/manifest.csv",
+    output:
+        f"{AUDIT}/fingerprints/{{set}}.csv",
+    log:
+        f"{RESULTS}/logs/fingerprint/{{set}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fingerprint/{{set}}.tsv"
+    params:
+        code=code_digest("adaclip.audit.fingerprint"),
+    threads: RUNTIME["threads"]
+    shell:
+        "adaclip audit fingerprint"
+        " --manifest {input:q}"
+        " --jobs {threads}"
+        " --out {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule audit:
+    """Images that occur twice, as tables, a figure, and the list that evaluations ask."""
+    input:
+        [f"{AUDIT}/fingerprints/{name}.csv" for name in PLAN.used_sets()],
+    output:
+        f"{AUDIT}/pairs.csv",
+        f"{AUDIT}/groups.csv",
+        f"{AUDIT}/tables/index.json",
+        f"{AUDIT}/figures/index.json",
+        f"{AUDIT}/figures/audit_overlaps.svg",
+        f"{AUDIT}/figures/audit_overlaps.png",
+        LEAKAGE,
+    log:
+        f"{RESULTS}/logs/audit.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/audit.tsv"
+    params:
+        titles=json.dumps({name: REGISTRY[name].title for name in PLAN.used_sets()}),
+        out=AUDIT,
+        code=code_digest("adaclip.audit.publish"),
+    threads: 1
+    shell:
+        "adaclip audit compare"
+        " {input:q}"
+        " --titles {params.titles:q}"
+        " --out {params.out:q}"
+        " > {log:q} 2>&1"
