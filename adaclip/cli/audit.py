@@ -48,7 +48,7 @@ def add_audit_verbs(verbs: Any) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="files of adaclip audit fingerprint, one for each set",
+        help="files of adaclip audit fingerprint, one a set",
     )
     compare.add_argument("--titles", metavar="SETTINGS", help="what to call the sets: titles by id")
     compare.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")

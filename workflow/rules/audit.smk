@@ -20,10 +20,10 @@ rule overview:
         f"{RESULTS}/logs/overview/{{set}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/overview/{{set}}.tsv"
+    threads: RUNTIME["threads"]
     params:
         out=f"{RESULTS}/overview/{{set}}",
         code=code_digest("adaclip.report.overview"),
-    threads: RUNTIME["threads"]
     shell:
         "adaclip overview"
         " --manifest {input[0]:q}"
@@ -42,9 +42,9 @@ rule fingerprint:
         f"{RESULTS}/logs/fingerprint/{{set}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fingerprint/{{set}}.tsv"
+    threads: RUNTIME["threads"]
     params:
         code=code_digest("adaclip.audit.fingerprint"),
-    threads: RUNTIME["threads"]
     shell:
         "adaclip audit fingerprint"
         " --manifest {input:q}"
@@ -69,11 +69,11 @@ rule audit:
         f"{RESULTS}/logs/audit.log",
     benchmark:
         f"{RESULTS}/benchmarks/audit.tsv"
+    threads: 1
     params:
         titles=json.dumps({name: REGISTRY[name].title for name in PLAN.used_sets()}),
         out=AUDIT,
         code=code_digest("adaclip.audit.publish"),
-    threads: 1
     shell:
         "adaclip audit compare"
         " {input:q}"
