@@ -48,7 +48,8 @@ def _weights(tokens: Tensor, logits: Tensor, clusters: int) -> Tensor:
     """
     batch, length = tokens.shape[:2]
     count = min(length, 5 * clusters)
-    chosen = (logits[..., 1] - logits[..., 0]).topk(count, dim=1).indices  # (batch, count)
+    # In the order of the patches: that of the ranking would change with the last digit of two almost equal logits.
+    chosen = (logits[..., 1] - logits[..., 0]).topk(count, dim=1).indices.sort(dim=1).values  # (batch, count)
     rows = torch.arange(batch, device=tokens.device)[:, None]
     member = cluster(tokens[rows, chosen].flatten(2), clusters)  # (batch, count)
     one_hot = torch.nn.functional.one_hot(member, min(clusters, count)).to(tokens.dtype)  # (batch, count, K)

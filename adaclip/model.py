@@ -232,7 +232,9 @@ class AdaCLIP(nn.Module):
         difference = torch.stack([logits[..., 1] - logits[..., 0] for logits in patch_logits]).mean(dim=0)
         grid = self.backbone.grid
         square = difference.reshape(-1, grid, grid)  # (batch, g, g)
-        return (self.interpolation @ square @ self.interpolation.T).sigmoid()
+        # Under autocast the products would be rounded to 8 bits of mantissa or 11, and the ranking of pixels with them.
+        with torch.autocast(square.device.type, enabled=False):
+            return (self.interpolation @ square @ self.interpolation.T).sigmoid()
 
     def training_maps(self, output: Output) -> list[Tensor]:
         """P(abnormal) of every pixel for each feature block by itself, (batch, S, S) each."""
