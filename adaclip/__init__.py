@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from adaclip.backbone import Backbone, load_backbone
     from adaclip.checkpoint import load_checkpoint, load_model, save_checkpoint
     from adaclip.model import AdaCLIP, Prediction
-    from adaclip.preprocess import preprocess, preprocess_mask
+    from adaclip.preprocessing import preprocess, preprocess_mask
 
 __version__ = "0.1.0"
 
@@ -24,8 +24,8 @@ _HOMES = {
     "load_backbone": "adaclip.backbone",
     "load_checkpoint": "adaclip.checkpoint",
     "load_model": "adaclip.checkpoint",
-    "preprocess": "adaclip.preprocess",
-    "preprocess_mask": "adaclip.preprocess",
+    "preprocess": "adaclip.preprocessing",
+    "preprocess_mask": "adaclip.preprocessing",
     "save_checkpoint": "adaclip.checkpoint",
 }
 
@@ -50,7 +50,6 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         home = importlib.import_module(_HOMES[name])
         value = getattr(home, name)
-        # `adaclip.preprocess` is a module and a function of it: the function is the public one.
         globals()[name] = value
         return value
     raise AttributeError(f"module 'adaclip' has no attribute '{name}'")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import pickle
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -50,10 +51,11 @@ class Backbone(nn.Module):
         self.image_size = settings.image_size
         visual = clip.visual
         patch = int(visual.patch_size[0])
-        if settings.image_size % patch:
+        if settings.image_size <= 0 or settings.image_size % patch:
+            below = settings.image_size // patch * patch
+            near = f"{below} or {below + patch}" if below > 0 else str(patch)
             raise UsageError(
-                f"image_size {settings.image_size} is not a multiple of {settings.model}'s patch size {patch}: "
-                f"use {settings.image_size // patch * patch} or {(settings.image_size // patch + 1) * patch}"
+                f"image_size {settings.image_size} is not a multiple of {settings.model}'s patch size {patch}: use {near}"
             )
         self.grid = settings.image_size // patch
         self._resize_positions(visual, antialias=settings.preset == "corrected")
@@ -215,9 +217,9 @@ def load_backbone(
         AdaclipError: the weights cannot be downloaded or do not fit.
 
     Example:
-        >>> backbone = load_backbone("ViT-B-32", image_size=64)
-        >>> backbone.encode_image(torch.zeros(1, 3, 64, 64)).shape
-        torch.Size([1, 512])
+        >>> backbone = load_backbone("tiny", image_size=56)  # the paper's: load_backbone("ViT-L-14-336", "openai")
+        >>> backbone.encode_image(torch.zeros(1, 3, 56, 56)).shape
+        torch.Size([1, 64])
     """
     settings = BackboneSettings(str(model), pretrained, image_size, preset, seed)
     return make_backbone(settings, device)
@@ -239,13 +241,20 @@ def make_backbone(settings: BackboneSettings, device: str | torch.device = "cpu"
             warnings.filterwarnings("ignore", message="QuickGELU mismatch")
             torch.manual_seed(settings.seed)
             clip = open_clip.create_model(name, pretrained=settings.pretrained, quick_gelu=quick_gelu)
-    except (RuntimeError, ValueError, OSError, KeyError, AttributeError, TypeError) as error:
-        reason = " ".join(str(error).split())[:300]
+    except Exception as error:  # a damaged weight file or a wrong config makes open_clip raise whatever comes first
+        reason = reason_of(error)
         weights = f" with weights '{settings.pretrained}'" if settings.pretrained else ""
         raise AdaclipError(f"cannot make backbone {settings.model}{weights}: {reason}") from error
     finally:
         logging.disable(previous)
     return Backbone(clip, settings).to(device)
+
+
+def reason_of(error: Exception) -> str:
+    """One line on why weights could not be read; an unpickler's own words mostly say nothing, or to trust the file."""
+    if isinstance(error, (pickle.UnpicklingError, LookupError, EOFError, StopIteration)):
+        return "the file is damaged, or holds something other than tensors by name"
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _model_name(model: str) -> str:

@@ -6,7 +6,6 @@ The released layout is a flat dict of tensors whose keys start with `clip_model.
 from __future__ import annotations
 
 import json
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from adaclip.backbone import make_backbone
+from adaclip.backbone import make_backbone, reason_of
 from adaclip.config import BackboneSettings, ModelSettings, as_dict, settings
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.files import write_whole
@@ -38,6 +37,13 @@ def save_checkpoint(model: AdaCLIP, path: str | Path, provenance: Mapping[str, A
     Raises:
         UsageError: another suffix.
         AdaclipError: a parameter is not finite, or the file cannot be written.
+
+    Example:
+        >>> from adaclip.backbone import load_backbone
+        >>> model = AdaCLIP(load_backbone("tiny", image_size=56))
+        >>> save_checkpoint(model, "mine.safetensors", {"seed": 0})
+        >>> read_metadata("mine.safetensors")["provenance"]
+        {'seed': 0}
     """
     path = Path(path)
     state = {key: value.detach().float().cpu().contiguous() for key, value in model.state_dict().items()}
@@ -70,6 +76,12 @@ def load_checkpoint(model: AdaCLIP, path: str | Path) -> None:
     Raises:
         AdaclipError: missing or damaged file, or parameters that do not fit the model: the first one that differs is
             named with both shapes.
+
+    Example:
+        >>> from adaclip.backbone import load_backbone
+        >>> backbone = load_backbone("tiny", image_size=56)
+        >>> save_checkpoint(AdaCLIP(backbone), "released.pth")
+        >>> load_checkpoint(AdaCLIP(backbone), "released.pth")
     """
     state = _read_state(Path(path))
     own = model.state_dict()
@@ -107,7 +119,10 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         raise AdaclipError(f"cannot read checkpoint {path}: {error}") from error
     if metadata.get("format") != FORMAT:
         raise AdaclipError(f"{path} is not a checkpoint of this program (format {metadata.get('format')!r})")
-    return {key: json.loads(metadata[key]) for key in ("model", "backbone", "provenance")}
+    try:
+        return {key: json.loads(metadata[key]) for key in ("model", "backbone", "provenance")}
+    except (KeyError, ValueError) as error:
+        raise AdaclipError(f"checkpoint {path} is damaged: its metadata lacks {error}") from error
 
 
 def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[AdaCLIP, dict[str, Any]]:
@@ -115,10 +130,24 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Ad
 
     Returns:
         The model in evaluation mode, and the checkpoint's provenance.
+
+    Raises:
+        AdaclipError: missing or damaged file, or one that another version wrote.
+
+    Example:
+        >>> from adaclip.backbone import load_backbone
+        >>> save_checkpoint(AdaCLIP(load_backbone("tiny", image_size=56), clusters=8), "mine.safetensors")
+        >>> model, provenance = load_model("mine.safetensors")
+        >>> model.settings.clusters
+        8
     """
     metadata = read_metadata(path)
-    backbone = make_backbone(settings(BackboneSettings, metadata["backbone"]), device)
-    model = AdaCLIP(backbone, **as_dict(settings(ModelSettings, metadata["model"])))
+    try:
+        backbone_settings = settings(BackboneSettings, metadata["backbone"])
+        model_settings = settings(ModelSettings, metadata["model"])
+    except TypeError as error:
+        raise AdaclipError(f"checkpoint {path} was written by another version of this program: {error}") from error
+    model = AdaCLIP(make_backbone(backbone_settings, device), **as_dict(model_settings))
     load_checkpoint(model, path)
     return model.eval(), metadata["provenance"]
 
@@ -130,9 +159,8 @@ def _read_state(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (safetensors.SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise AdaclipError(f"cannot read checkpoint {path}: {reason}") from error
+    except Exception as error:  # a damaged pickle can end in any exception
+        raise AdaclipError(f"cannot read checkpoint {path}: {reason_of(error)}") from error
     tensors = isinstance(content, dict) and all(isinstance(value, Tensor) for value in content.values())
     if not tensors or not all(str(key).startswith(PREFIX) for key in content):
         raise AdaclipError(

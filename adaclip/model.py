@@ -81,9 +81,9 @@ class AdaCLIP(nn.Module):
 
     Example:
         >>> from adaclip.backbone import load_backbone
-        >>> model = AdaCLIP(load_backbone("ViT-B-32", image_size=64))
-        >>> model.predict(torch.zeros(2, 3, 64, 64), ["bottle", "screw"]).anomaly_map.shape
-        torch.Size([2, 64, 64])
+        >>> model = AdaCLIP(load_backbone("tiny", image_size=56)).eval()
+        >>> model.predict(torch.zeros(2, 3, 56, 56), ["bottle", "screw"]).anomaly_map.shape
+        torch.Size([2, 56, 56])
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from adaclip.data.decode import open_image, open_mask
 from adaclip.data.manifest import read_manifest, read_prepared
 from adaclip.errors import AdaclipError
-from adaclip.preprocess import preprocess, preprocess_mask
+from adaclip.preprocessing import preprocess, preprocess_mask
 
 
 @dataclass(frozen=True)

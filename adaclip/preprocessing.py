@@ -40,9 +40,16 @@ def preprocess_mask(mask: Image.Image, image_size: int) -> Tensor:
 
     Returns:
         (S, S), bool.
+
+    Example:
+        >>> mask = Image.new("L", (30, 20))
+        >>> mask.paste(255, (0, 0, 15, 20))  # the left half
+        >>> preprocess_mask(mask, 14).sum()
+        tensor(98)
     """
-    # An alpha channel says nothing about anomalies.
-    values = np.asarray(mask.convert("RGB") if "A" in mask.getbands() else mask)
+    # An alpha channel says nothing about anomalies, and neither does an index into a palette: its colour does.
+    indirect = mask.mode == "P" or "A" in mask.getbands()
+    values = np.asarray(mask.convert("RGB") if indirect else mask)
     if values.ndim == 3:
         values = values.max(axis=-1)
     binary = Image.fromarray((values != 0).astype(np.uint8) * 255)
