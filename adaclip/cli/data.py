@@ -23,7 +23,7 @@ def add_data(verbs: Any) -> None:
         "--data", type=Path, default=Path("data"), metavar="DIR", help="the data folder (default: %(default)s)"
     )
 
-    simulate = verb(parts, "simulate", _data_simulate, "draw a small simulated original in a set's raw layout")
+    simulate = verb(parts, "simulate", _data_simulate, "draw a small simulated original, packed as the real one is")
     simulate.add_argument("id", metavar="ID", help="a built-in data set's id (see adaclip data list)")
     simulate.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     simulate.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the drawing (default: %(default)s)")
@@ -31,8 +31,9 @@ def add_data(verbs: Any) -> None:
         "--images", type=int, default=16, metavar="N", help="test images of a category (default: %(default)s)"
     )
     simulate.add_argument(
-        "--size", type=int, default=192, metavar="PX", help="side of the images (default: %(default)s)"
+        "--size", type=int, default=192, metavar="PX", help="shorter side of an ordinary image (default: %(default)s)"
     )
+    simulate.add_argument("--tree", action="store_true", help="write what the archives unpack to, not the archives")
 
     prepare = verb(
         parts,
@@ -61,9 +62,10 @@ def _data_list(arguments: argparse.Namespace) -> None:
 
 
 def _data_simulate(arguments: argparse.Namespace) -> None:
-    from adaclip.data.simulate import simulate
+    from adaclip.data.simulate import draw_tree, simulate
 
-    simulate(arguments.id, arguments.out, seed=arguments.seed, images=arguments.images, size=arguments.size)
+    draw = draw_tree if arguments.tree else simulate
+    draw(arguments.id, arguments.out, seed=arguments.seed, images=arguments.images, size=arguments.size)
 
 
 def _data_prepare(arguments: argparse.Namespace) -> None:

@@ -51,6 +51,7 @@ rule simulate:
         " --seed {params.seed}"
         " --images {params.images}"
         " --size {params.size}"
+        " --tree"
         " > {log:q} 2>&1"
 
 

@@ -1,57 +1,95 @@
-"""Simulated originals: small drawn sets in the raw layouts of the real ones, for the demo and the tests."""
+"""Simulated originals: small drawn sets in the raw layouts of the real ones, for the demo and the tests.
+
+Every set comes with the oddities of its original, since those are what a preparation has to get right.
+"""
 
 from __future__ import annotations
 
-import csv
 import shutil
 import tempfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from PIL import Image
-
-from adaclip.data.simulate import industrial, medical
-from adaclip.data.simulate.drawing import Pixels, Scene
+from adaclip.data.registry import load_registry
+from adaclip.data.simulate import by_label, folders, inspection, lesion_sets
+from adaclip.data.simulate.archive import pack
+from adaclip.data.simulate.tree import Order, Tree
 from adaclip.errors import AdaclipError, UsageError
 
-Draw = Callable[[np.random.Generator, int, bool], Scene]
-
-#: What is drawn for each category of the sets in MVTec's layout.
-_MVTEC_LIKE: dict[str, dict[str, Draw]] = {
-    "mvtec": {"bottle": industrial.bottle, "carpet": industrial.carpet, "hazelnut": industrial.hazelnut},
-    "mpdd": {"metal_plate": industrial.metal_plate, "tubes": industrial.tubes},
-    "dtd": {"Blotchy_099": industrial.blotchy, "Marbled_078": industrial.marbled, "Woven_001": industrial.woven},
+SIMULATED: dict[str, Callable[[Order, Tree], None]] = {
+    "mvtec": folders.mvtec,
+    "visa": inspection.visa,
+    "mpdd": folders.mvtec,
+    "btad": folders.btad,
+    "ksdd": inspection.ksdd,
+    "dagm": inspection.dagm,
+    "dtd": folders.mvtec,
+    "headct": by_label.headct,
+    "brain_mri": by_label.brain_mri,
+    "br35h": by_label.br35h,
+    "isic": lesion_sets.isic,
+    "colondb": lesion_sets.colondb,
+    "clinicdb": lesion_sets.clinicdb,
+    "tn3k": lesion_sets.tn3k,
 }
 
+_ARCHIVES = {
+    "mvtec": ("mvtec_anomaly_detection.tar.xz",),
+    "visa": ("VisA_20220922.tar",),
+    "isic": ("ISBI2016_ISIC_Part1_Test_Data.zip", "ISBI2016_ISIC_Part1_Test_GroundTruth.zip"),
+}
 
-def simulate(dataset: str, out: Path, *, seed: int = 0, images: int = 16, size: int = 192) -> None:
-    """Draw a set in its original's raw layout.
+#: Lies in every simulated original, whose names are those of the real one.
+NOTE = "SIMULATED.txt"
+
+
+def simulate(dataset: str, out: Path, *, seed: int = 0, images: int = 16, size: int = 192) -> list[Path]:
+    """Draw a set and pack it into the archives of its original's first source.
 
     Args:
-        dataset: id of a set that can be drawn.
-        out: folder to write; an earlier one is replaced when the new one is whole.
-        seed: equal seeds give equal files.
+        dataset: id of a built-in set.
+        out: folder for the archives; other files in it stay.
+        seed: equal seeds give equal bytes.
         images: test images of each category, half of them normal where the original has normal ones.
-        size: side of the images in pixels.
+        size: shorter side of an ordinary image in pixels.
+
+    Returns:
+        The archives.
 
     Raises:
-        UsageError: a set that cannot be drawn.
+        UsageError: a set that cannot be drawn, or too few or too small images.
         AdaclipError: the folder cannot be written.
     """
-    if dataset not in SIMULATED:
-        raise UsageError(f"cannot simulate '{dataset}': known are {', '.join(SIMULATED)}")
-    if images < 4 or size < 64:
-        raise UsageError(f"cannot simulate {images} images of {size} px: at least 4 of 64 px")
+    order = _order(dataset, seed, images, size)
+    try:
+        with tempfile.TemporaryDirectory(prefix="adaclip-") as folder:
+            root = Path(folder)
+            _draw(order, root)
+            return [pack(out / name, root, members) for name, members in _split(archive_names(dataset), root).items()]
+    except OSError as error:
+        raise AdaclipError(f"cannot write {out}: {error.strerror or error}") from error
+
+
+def draw_tree(dataset: str, out: Path, *, seed: int = 0, images: int = 16, size: int = 192) -> None:
+    """Draw a set as the folder that its archives unpack to.
+
+    Args:
+        dataset: id of a built-in set.
+        out: folder to write; an earlier one is replaced when the new one is whole.
+        seed: as for `simulate`; so are `images` and `size`.
+        images: test images of each category.
+        size: shorter side of an ordinary image in pixels.
+
+    Raises:
+        UsageError: a set that cannot be drawn, or too few or too small images.
+        AdaclipError: the folder cannot be written.
+    """
+    order = _order(dataset, seed, images, size)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
         try:
-            # Every set has numbers of its own, so that adding one does not change the others.
-            rng = np.random.default_rng([seed, zlib.crc32(dataset.encode())])
-            SIMULATED[dataset](dataset, work / "set", rng, images, size)
+            _draw(order, work / "set")
             if out.exists():
                 out.rename(work / "old")
             (work / "set").rename(out)
@@ -61,80 +99,44 @@ def simulate(dataset: str, out: Path, *, seed: int = 0, images: int = 16, size: 
         raise AdaclipError(f"cannot write {out}: {error.strerror or error}") from error
 
 
-def _save(path: Path, pixels: Pixels) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    options: dict[str, Any] = {"quality": 92} if path.suffix in (".jpg", ".JPG") else {}
-    Image.fromarray(pixels).save(path, **options)
+def archive_names(dataset: str) -> list[str]:
+    """Names of the archives that a set's original comes in, those of its first source.
+
+    Raises:
+        UsageError: a set that cannot be drawn.
+    """
+    if dataset not in SIMULATED:
+        raise UsageError(f"cannot simulate '{dataset}': known are {', '.join(SIMULATED)}")
+    return list(_ARCHIVES.get(dataset, (f"{dataset}.zip",)))
 
 
-def _mvtec(dataset: str, out: Path, rng: np.random.Generator, images: int, size: int) -> None:
-    """`<category>/{train,test}/<good or defect>/NNN.png` and `ground_truth/<defect>/NNN_mask.png`."""
-    for category, draw in _MVTEC_LIKE[dataset].items():
-        for index in range(2):
-            _save(out / category / "train/good" / f"{index:03}.png", draw(rng, size, False).image)
-        for index in range(images // 2):
-            _save(out / category / "test/good" / f"{index:03}.png", draw(rng, size, False).image)
-        numbers: dict[str, int] = {}
-        for _ in range(images - images // 2):
-            scene = draw(rng, size, True)
-            number = numbers.setdefault(scene.defect, 0)
-            numbers[scene.defect] += 1
-            _save(out / category / "test" / scene.defect / f"{number:03}.png", scene.image)
-            _save(out / category / "ground_truth" / scene.defect / f"{number:03}_mask.png", scene.mask_image())
+def _order(dataset: str, seed: int, images: int, size: int) -> Order:
+    if dataset not in SIMULATED:
+        raise UsageError(f"cannot simulate '{dataset}': known are {', '.join(SIMULATED)}")
+    if images < 4 or size < 64:
+        raise UsageError(f"cannot simulate {images} images of {size} px: at least 4 of 64 px")
+    return Order(dataset, seed, images, size)
 
 
-def _headct(dataset: str, out: Path, rng: np.random.Generator, images: int, size: int) -> None:
-    """`head_ct/head_ct/NNN.png` and `labels.csv` with unpadded ids; some images have an alpha channel."""
-    rows = []
-    for index in range(2 * images):
-        label = int(index >= images)
-        scene = medical.head_ct(rng, size, bool(label))
-        pixels = scene.image
-        if index % 8 == 3:
-            pixels = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
-        _save(out / "head_ct/head_ct" / f"{index:03}.png", pixels)
-        rows.append((index, label))
-    with (out / "labels.csv").open("w", newline="") as stream:
-        stream.write("id, hemorrhage\n")
-        csv.writer(stream, lineterminator="\n").writerows(rows)
+def _draw(order: Order, root: Path) -> None:
+    tree = Tree(root)
+    SIMULATED[order.dataset](order, tree)
+    tree.write(
+        NOTE,
+        f"These are drawings in the layout of {load_registry()[order.dataset].title}, made by adaclip data simulate "
+        f"(seed {order.seed}, {order.images} images, {order.size} px).\nThey are no part of that data set.\n",
+    )
 
 
-def _brain_mri(dataset: str, out: Path, rng: np.random.Generator, images: int, size: int) -> None:
-    """`brain_tumor_dataset/{yes,no}/*` with mixed suffixes, blanks in names, and grey images."""
-    for index in range(2 * images):
-        label = index % 2
-        scene = medical.brain_mri(rng, size, bool(label))
-        suffix = (".jpg", ".JPG", ".png", ".jpeg")[index // 2 % 4]
-        name = f"Y{index}{suffix}" if label else f"{index} no{suffix}"
-        pixels = scene.image[..., 0] if index % 5 == 0 else scene.image
-        _save(out / "brain_tumor_dataset" / ("yes" if label else "no") / name, pixels)
+def _split(archives: list[str], root: Path) -> dict[str, list[str]]:
+    """Which files go into which archive.
 
-
-def _isic(dataset: str, out: Path, rng: np.random.Generator, images: int, size: int) -> None:
-    """A folder of images, a folder of `*_Segmentation.png`; every image shows a lesion."""
-    for index in range(images):
-        scene = medical.skin_lesion(rng, size)
-        name = f"ISIC_{index:07}"
-        _save(out / "ISBI2016_ISIC_Part1_Test_Data" / f"{name}.jpg", scene.image)
-        _save(out / "ISBI2016_ISIC_Part1_Test_GroundTruth" / f"{name}_Segmentation.png", scene.mask_image())
-
-
-def _colondb(dataset: str, out: Path, rng: np.random.Generator, images: int, size: int) -> None:
-    """`N.tiff`, mask `pN.tiff` and contour `cpN.tiff` in one folder; some images are `.tif`."""
-    for index in range(1, images + 1):
-        scene = medical.polyp(rng, size)
-        suffix = ".tif" if index % 4 == 0 else ".tiff"
-        _save(out / f"{index}{suffix}", scene.image)
-        _save(out / f"p{index}.tiff", scene.mask_image())
-        _save(out / f"cp{index}.tiff", scene.contour_image())
-
-
-SIMULATED: dict[str, Callable[[str, Path, np.random.Generator, int, int], None]] = {
-    "mvtec": _mvtec,
-    "mpdd": _mvtec,
-    "dtd": _mvtec,
-    "headct": _headct,
-    "brain_mri": _brain_mri,
-    "isic": _isic,
-    "colondb": _colondb,
-}
+    Of several archives each takes the top folder that has its name; the first takes what is left.
+    """
+    found: dict[str, list[str]] = {name: [] for name in archives}
+    for path in sorted(root.rglob("*")):
+        if path.is_file():
+            name = path.relative_to(root).as_posix()
+            owner = next((archive for archive in archives if archive.startswith(f"{name.split('/')[0]}.")), archives[0])
+            found[owner].append(name)
+    return found
