@@ -8,9 +8,44 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from adaclip.errors import UsageError
 from adaclip.schema import read_yaml, validate
 
 TABLE = Path(__file__).with_name("datasets.yaml")
+
+
+@dataclass(frozen=True)
+class File:
+    """One archive of a source.
+
+    Attributes:
+        name: on this machine, such as `btad.zip`.
+        url: where it is; for Google Drive and Kaggle the page that a person opens.
+        id: Google Drive's id, or `owner/name` at Kaggle; "" for an ordinary address.
+        sha256: hexadecimal checksum, or None when it is not known beforehand.
+        size: in bytes, or None.
+    """
+
+    name: str
+    url: str
+    id: str = ""
+    sha256: str | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """One place that has a whole set.
+
+    Attributes:
+        kind: http, gdrive or kaggle.
+        files: its archives; all are needed.
+        repackaged: whether it is another arrangement of the files than the original's.
+    """
+
+    kind: str
+    files: tuple[File, ...]
+    repackaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -24,10 +59,17 @@ class Dataset:
         labels: of `image` and `mask`; empty means what the raw data show.
         categories: prompt words by category; empty means what the raw data show.
         test: expected counts of the test split, `normal` and `anomalous`; empty means unknown.
+        test_by_category: the same by category; empty means unknown.
         layout: name of the raw layout, or `auto`.
         options: how the original is read; empty means the defaults.
-        raw: the user's folder of the original, or None for the usual place.
-        url: where it comes from, or "".
+        raw: the user's own original (folder, archive or CSV manifest), or None for the usual place.
+        url: the page that it comes from, or "".
+        pages: further pages for a download by hand.
+        licence: the terms, or "".
+        licence_url: where they stand, or "".
+        accept: whether they must be accepted before the first download.
+        citation: what to cite, or "".
+        sources: where it is fetched from, in order of preference.
         built_in: whether the table has it.
     """
 
@@ -37,10 +79,17 @@ class Dataset:
     labels: tuple[str, ...] = ()
     categories: Mapping[str, str] = field(default_factory=dict)
     test: Mapping[str, int] = field(default_factory=dict)
+    test_by_category: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     layout: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
     raw: str | None = None
     url: str = ""
+    pages: tuple[str, ...] = ()
+    licence: str = ""
+    licence_url: str = ""
+    accept: bool = False
+    citation: str = ""
+    sources: tuple[Source, ...] = ()
     built_in: bool = False
 
 
@@ -58,7 +107,7 @@ def load_registry(extra: Mapping[str, Mapping[str, Any]] | None = None) -> dict[
         extra: the `datasets` of a configuration: new sets, or keys that replace those of a built-in one.
 
     Raises:
-        UsageError: an unknown key or a wrong value.
+        UsageError: an unknown key or a wrong value, a file without an address, or counts that do not add up.
 
     Example:
         >>> load_registry()["mvtec"].title
@@ -85,19 +134,66 @@ def dataset_for(name: str, entry: Mapping[str, Any] | None = None) -> Dataset:
 
 
 def _dataset(name: str, entry: Mapping[str, Any]) -> Dataset:
-    return Dataset(
+    dataset = Dataset(
         id=name,
         title=entry.get("title", name),
         domain=entry.get("domain", "custom"),
         labels=tuple(entry.get("labels", ())),
         categories=dict(entry.get("categories", {})),
         test=dict(entry.get("test", {})),
+        test_by_category={
+            category: {"normal": normal, "anomalous": anomalous}
+            for category, (normal, anomalous) in entry.get("test_by_category", {}).items()
+        },
         layout=entry.get("layout", "auto"),
         options=dict(entry.get("options", {})),
         raw=entry.get("raw"),
         url=entry.get("url", ""),
+        pages=tuple(entry.get("pages", ())),
+        licence=entry.get("licence", ""),
+        licence_url=entry.get("licence_url", ""),
+        accept=entry.get("accept", False),
+        citation=entry.get("citation", ""),
+        sources=tuple(
+            Source(
+                source["kind"],
+                tuple(_file(source["kind"], file, name) for file in source["files"]),
+                source.get("repackaged", False),
+            )
+            for source in entry.get("sources", ())
+        ),
         built_in=name in _table(),
     )
+    _check_sums(dataset)
+    return dataset
+
+
+def _file(kind: str, entry: Mapping[str, Any], dataset: str) -> File:
+    wanted, other = ("url", "id") if kind == "http" else ("id", "url")
+    if wanted not in entry or other in entry:
+        raise UsageError(
+            f"data set '{dataset}': file '{entry['name']}' of a source of kind {kind} needs '{wanted}', not '{other}'"
+        )
+    address = entry[wanted]
+    page = {
+        "http": address,
+        "gdrive": f"https://drive.google.com/file/d/{address}/view",
+        "kaggle": f"https://www.kaggle.com/datasets/{address}",
+    }[kind]
+    return File(
+        entry["name"], page, "" if kind == "http" else address, entry.get("sha256"), entry.get("bytes")
+    )
+
+
+def _check_sums(dataset: Dataset) -> None:
+    if not dataset.test_by_category:
+        return
+    for kind, expected in dataset.test.items():
+        total = sum(counts[kind] for counts in dataset.test_by_category.values())
+        if total != expected:
+            raise UsageError(
+                f"data set '{dataset.id}': test_by_category has {total} {kind} images in all, but test says {expected}"
+            )
 
 
 def public_facts(dataset: Dataset) -> dict[str, Any]:
@@ -107,5 +203,8 @@ def public_facts(dataset: Dataset) -> dict[str, Any]:
         "domain": dataset.domain,
         "labels": list(dataset.labels),
         "url": dataset.url,
+        "licence": dataset.licence,
+        "licence_url": dataset.licence_url,
+        "citation": dataset.citation,
         "built_in": dataset.built_in,
     }
