@@ -55,7 +55,8 @@ class Backbone(nn.Module):
             below = settings.image_size // patch * patch
             near = f"{below} or {below + patch}" if below > 0 else str(patch)
             raise UsageError(
-                f"image_size {settings.image_size} is not a multiple of {settings.model}'s patch size {patch}: use {near}"
+                f"image_size {settings.image_size} is not a multiple of {settings.model}'s patch size {patch}: "
+                f"use {near}"
             )
         self.grid = settings.image_size // patch
         self._resize_positions(visual, antialias=settings.preset == "corrected")

@@ -20,6 +20,7 @@ from adaclip.config import BackboneSettings, ModelSettings, as_dict, settings
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.files import write_whole
 from adaclip.model import AdaCLIP
+from adaclip.tensors import write_tensors
 
 #: Prefix of every key of the released layout.
 PREFIX = "clip_model."
@@ -46,24 +47,26 @@ def save_checkpoint(model: AdaCLIP, path: str | Path, provenance: Mapping[str, A
         {'seed': 0}
     """
     path = Path(path)
+    if path.suffix not in (".safetensors", ".pth"):
+        raise UsageError(f"cannot save a checkpoint as {path}: end its name in .safetensors or .pth")
     state = {key: value.detach().float().cpu().contiguous() for key, value in model.state_dict().items()}
     broken = [key for key, value in state.items() if not bool(torch.isfinite(value).all())]
     if broken:
         raise AdaclipError(f"not saving {path}: parameter {broken[0]} is not finite")
-    if path.suffix == ".pth":
-        with write_whole(path) as part:
-            torch.save({PREFIX + key: value for key, value in state.items()}, part)
-    elif path.suffix == ".safetensors":
+    if path.suffix == ".safetensors":
         metadata = {
             "format": FORMAT,
             "model": json.dumps(as_dict(model.settings)),
             "backbone": json.dumps(as_dict(model.backbone.settings)),
             "provenance": json.dumps(dict(provenance or {}), allow_nan=False),
         }
-        with write_whole(path) as part:
-            safetensors.torch.save_file(state, part, metadata=metadata)
-    else:
-        raise UsageError(f"cannot save a checkpoint as {path}: end its name in .safetensors or .pth")
+        write_tensors(path, state, metadata)
+        return
+    try:
+        with write_whole(path) as part, part.open("wb") as stream:
+            torch.save({PREFIX + key: value for key, value in state.items()}, stream)
+    except RuntimeError as error:  # how torch says that the disk is full
+        raise AdaclipError(f"cannot write {path}: {' '.join(str(error).split())[:200]}") from error
 
 
 def load_checkpoint(model: AdaCLIP, path: str | Path) -> None:

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
@@ -14,8 +13,9 @@ from adaclip.backbone import make_backbone
 from adaclip.config import BackboneSettings, as_dict
 from adaclip.data.torchset import ImageSet, batches, read_rows
 from adaclip.errors import AdaclipError
-from adaclip.files import sha256_of, write_whole
+from adaclip.files import sha256_of
 from adaclip.progress import progress
+from adaclip.tensors import write_tensors
 
 BATCH_SIZE = 16
 
@@ -56,8 +56,7 @@ def compute_features(
         "manifest_sha256": sha256_of(manifest),
         "split": split,
     }
-    with write_whole(out) as part:
-        safetensors.torch.save_file({"embeddings": embeddings}, part, metadata=metadata)
+    write_tensors(out, {"embeddings": embeddings}, metadata)
 
 
 def read_features(path: str | Path, settings: BackboneSettings, manifest: str | Path, split: str = "test") -> Tensor:

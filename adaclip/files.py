@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import json
 import os
+import platform
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +20,8 @@ from adaclip.errors import AdaclipError
 def write_whole(path: str | Path) -> Iterator[Path]:
     """Yield a path beside `path`; rename it onto `path` when the block ends well, remove it when it does not.
 
-    The temporary name keeps the suffix of `path`, for writers that choose a format by it.
+    The temporary name keeps the suffix of `path`, for writers that choose a format by it. What a killed process left
+    of the same file is removed first.
 
     Raises:
         AdaclipError: the folder cannot be written, or the disk is full.
@@ -26,7 +29,8 @@ def write_whole(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        remove_leftovers(path)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_part_prefix(path), suffix=path.suffix)
         os.close(handle)
         # mkstemp makes 0600; give the permissions that an ordinary open() would have given.
         umask = os.umask(0)
@@ -42,6 +46,55 @@ def write_whole(path: str | Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
+
+
+@contextlib.contextmanager
+def work_folder(out: str | Path) -> Iterator[Path]:
+    """Yield a new folder beside the folder `out`, to be filled and renamed; what is left of it is removed at the end.
+
+    Raises:
+        AdaclipError: it cannot be made.
+    """
+    out = Path(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(out)
+        work = Path(tempfile.mkdtemp(dir=out.parent, prefix=_part_prefix(out), suffix=out.suffix))
+    except OSError as error:
+        raise AdaclipError(f"cannot write {out}: {error.strerror or error}") from error
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def remove_leftovers(path: str | Path) -> None:
+    """Remove what killed processes of this machine left of `write_whole` and `work_folder` on `path`."""
+    path = Path(path)
+    start = _part_prefix(path, pid="")
+    for entry in path.parent.iterdir():
+        pid = entry.name.removeprefix(start).partition("-")[0]
+        ours = entry.name.startswith(start) and entry.name.endswith(path.suffix) and pid.isdigit()
+        if ours and not _is_alive(int(pid)):
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
+
+
+def _part_prefix(path: Path, pid: str | None = None) -> str:
+    """How temporary neighbours of a file or folder begin: hidden, and naming the process that writes them."""
+    return f".{path.stem}.{platform.node()}." + (f"{os.getpid()}-" if pid is None else pid)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -19,7 +18,7 @@ from adaclip.data.layouts.common import Item
 from adaclip.data.manifest import ManifestRow, write_manifest
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
-from adaclip.files import write_json
+from adaclip.files import write_json, work_folder
 from adaclip.provenance import folder_digest
 
 #: Fewer files than this are decoded without starting processes.
@@ -79,24 +78,18 @@ def prepare(dataset: Dataset, raw: Path, out: Path, jobs: int | None = None) -> 
     """
     if not raw.exists():
         raise AdaclipError(f"data set '{dataset.id}': no such file or folder: {raw}")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
-    except OSError as error:
-        raise AdaclipError(f"cannot write {out}: {error.strerror or error}") from error
-    try:
-        if raw.is_file():
-            raw_folder = work / "unpacked"
-            _unpack(raw, raw_folder)
-        else:
-            raw_folder = raw
-        result = _prepare_into(dataset, raw_folder, work / "set", raw, jobs)
-        _swap(work / "set", out)
-        return result
-    except OSError as error:
-        raise AdaclipError(f"cannot prepare {out}: {error.strerror or error} ({error.filename})") from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    with work_folder(out) as work:
+        try:
+            if raw.is_file():
+                raw_folder = work / "unpacked"
+                _unpack(raw, raw_folder)
+            else:
+                raw_folder = raw
+            result = _prepare_into(dataset, raw_folder, work / "set", raw, jobs)
+            _swap(work / "set", out)
+            return result
+        except OSError as error:
+            raise AdaclipError(f"cannot prepare {out}: {error.strerror or error} ({error.filename})") from error
 
 
 def _prepare_into(dataset: Dataset, raw: Path, out: Path, source: Path, jobs: int | None) -> Prepared:
