@@ -22,8 +22,8 @@ import torch.nn.functional as F
 from open_clip.pretrained import get_pretrained_cfg
 from torch import Tensor, nn
 
-from adaclip.config import BackboneSettings, Preset
 from adaclip.errors import AdaclipError, UsageError
+from adaclip.settings import BackboneSettings, Preset
 
 #: Number of feature blocks; the paper reads the vision tower at four depths.
 FEATURE_BLOCKS = 4
@@ -128,11 +128,7 @@ class Backbone(nn.Module):
         Raises:
             UsageError: images of another size.
         """
-        if images.shape[-2:] != (self.image_size, self.image_size):
-            raise UsageError(
-                f"images are {images.shape[-2]} x {images.shape[-1]}, the backbone was made for "
-                f"{self.image_size} x {self.image_size}: preprocess them with that size"
-            )
+        self._check_size(images)
         visual = self.clip.visual
         length = prompts[0].shape[1] if prompts else 0
         x = visual._embeds(images)  # (batch, 1 + L, W)
@@ -146,6 +142,34 @@ class Backbone(nn.Module):
                 kept.append(x[:, 1 : x.shape[1] - length])  # (batch, L, W)
         embedding = visual.ln_post(x[:, 0]) @ visual.proj  # (batch, E)
         return kept, embedding
+
+    @torch.no_grad()
+    def encode_tokens(self, images: Tensor) -> Tensor:
+        """All tokens of the plain image in the joint embedding: what `encode_image` does to the class token alone.
+
+        Args:
+            images: (batch, 3, S, S), preprocessed.
+
+        Returns:
+            (batch, 1 + L, E), the class token first, not normalised.
+
+        Raises:
+            UsageError: images of another size.
+        """
+        self._check_size(images)
+        visual = self.clip.visual
+        x = visual._embeds(images)  # (batch, 1 + L, W)
+        for block in visual.transformer.resblocks:
+            x = block(x)
+        tokens: Tensor = visual.ln_post(x) @ visual.proj
+        return tokens
+
+    def _check_size(self, images: Tensor) -> None:
+        if images.shape[-2:] != (self.image_size, self.image_size):
+            raise UsageError(
+                f"images are {images.shape[-2]} x {images.shape[-1]}, the backbone was made for "
+                f"{self.image_size} x {self.image_size}: preprocess them with that size"
+            )
 
     def tokenize(self, sentences: Sequence[str], at_least: int = 0) -> Tensor:
         """Byte-pair tokens, cut after the last end-of-text token of all sentences.

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from adaclip.backbone import make_backbone, reason_of
-from adaclip.config import BackboneSettings, ModelSettings, as_dict, settings
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.files import write_whole
 from adaclip.model import AdaCLIP
+from adaclip.settings import BackboneSettings, ModelSettings, as_dict, settings
 from adaclip.tensors import write_tensors
 
 #: Prefix of every key of the released layout.

@@ -16,8 +16,8 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 import torch
 
-from adaclip.config import Precision
 from adaclip.errors import UsageError
+from adaclip.settings import Precision
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _held: list[IO[str]] = []

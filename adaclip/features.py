@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from adaclip.backbone import make_backbone
-from adaclip.config import BackboneSettings, as_dict
-from adaclip.data.torchset import ImageSet, batches, read_rows
+from adaclip.data.rows import read_rows
+from adaclip.data.torchset import ImageSet, batches
 from adaclip.errors import AdaclipError
 from adaclip.files import sha256_of
 from adaclip.progress import progress
+from adaclip.settings import BackboneSettings, as_dict
 from adaclip.tensors import write_tensors
 
 BATCH_SIZE = 16

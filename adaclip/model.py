@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adaclip.backbone import FEATURE_BLOCKS, Backbone
-from adaclip.config import ModelSettings
 from adaclip.errors import UsageError
 from adaclip.fusion import fuse
 from adaclip.prompts import DynamicPrompts, Projections, StaticPrompts, combine, sentences
+from adaclip.settings import ModelSettings
 
 #: CLIP's temperature, fixed.
 SCALE = 100.0

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adaclip.config import Config, Experiment, as_dict
+from adaclip.config import Config, Experiment
 from adaclip.data.registry import Dataset
 from adaclip.errors import UsageError
 from adaclip.leakage import refuse_leakage
 from adaclip.questions import Scope, curve_document, table_document
+from adaclip.settings import as_dict
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,10 @@ class Plan:
             for dataset in self.evaluated[experiment.name]
         }
         return list(found)
+
+    def trained_runs(self) -> list[str]:
+        """Runs that have a checkpoint."""
+        return [name for name, run in self.runs.items() if run.experiment.method in ("adaclip", "untrained")]
 
     def used_sets(self) -> tuple[str, ...]:
         """Sets that some experiment trains on, selects on or evaluates, in the order of `sets`."""
@@ -137,6 +142,8 @@ def _check(experiment: Experiment, config: Config) -> None:
         raise UsageError(f"{where}: give auxiliary data to train on, or method: untrained")
     if experiment.method != "adaclip" and experiment.auxiliary:
         raise UsageError(f"{where}: method {experiment.method} takes no auxiliary data: leave it out")
+    if experiment.model.prompt_type == "none" and experiment.train.freeze_projections:
+        raise UsageError(f"{where}: no prompts and frozen projections leave nothing to train")
     if experiment.train.selection in experiment.auxiliary:
         raise UsageError(
             f"{where}: selection on '{experiment.train.selection}', which is auxiliary data: choose another set"

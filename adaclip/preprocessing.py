@@ -7,6 +7,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from adaclip.data.masks import mask_array
+
 #: CLIP's mean and standard deviation of each colour.
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
@@ -47,11 +49,4 @@ def preprocess_mask(mask: Image.Image, image_size: int) -> Tensor:
         >>> preprocess_mask(mask, 14).sum()
         tensor(98)
     """
-    # An alpha channel says nothing about anomalies, and neither does an index into a palette: its colour does.
-    indirect = mask.mode == "P" or "A" in mask.getbands()
-    values = np.asarray(mask.convert("RGB") if indirect else mask)
-    if values.ndim == 3:
-        values = values.max(axis=-1)
-    binary = Image.fromarray((values != 0).astype(np.uint8) * 255)
-    resized = binary.resize((image_size, image_size), Image.Resampling.BILINEAR)
-    return torch.from_numpy(np.array(resized)) > 127
+    return torch.from_numpy(mask_array(mask, image_size))

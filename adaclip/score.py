@@ -11,13 +11,13 @@ from PIL import Image
 
 from adaclip.backbone import make_backbone
 from adaclip.checkpoint import load_checkpoint, load_model
-from adaclip.config import BackboneSettings, EvaluateSettings
 from adaclip.data.decode import SUFFIXES, size_of
-from adaclip.data.torchset import Row
+from adaclip.data.rows import Row
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.evaluate import predictions
 from adaclip.files import write_whole
 from adaclip.model import AdaCLIP
+from adaclip.settings import BackboneSettings, EvaluateSettings
 
 
 def score_folder(

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from adaclip.backbone import make_backbone
 from adaclip.checkpoint import save_checkpoint
-from adaclip.config import BackboneSettings, EvaluateSettings, ModelSettings, TrainSettings, as_dict
-from adaclip.data.torchset import Batch, ImageSet, Row, batches, read_rows
+from adaclip.data.rows import Row, read_rows
+from adaclip.data.torchset import Batch, ImageSet, batches
 from adaclip.device import computing, describe, peak_memory
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.evaluate import pixel_f1_max
@@ -27,6 +27,7 @@ from adaclip.leakage import refuse_leakage
 from adaclip.losses import Loss, training_loss
 from adaclip.model import AdaCLIP
 from adaclip.progress import progress
+from adaclip.settings import BackboneSettings, EvaluateSettings, ModelSettings, TrainSettings, as_dict
 
 HISTORY = ("epoch", "images", "loss", "loss_image", "loss_focal", "loss_dice", "selection_pixel_f1_max")
 
@@ -163,8 +164,14 @@ class _Trainer:
             rows, network.backbone.image_size, settings.mosaic_probability, settings.mosaic_sets, seed
         )
         self.order = torch.Generator().manual_seed(seed)
+        if settings.freeze_projections:
+            network.patch_token_layer.requires_grad_(False)
+            network.cls_token_layer.requires_grad_(False)
+        learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        if not learned:
+            raise UsageError(f"run {name}: nothing to train: no prompts, and the projections are frozen")
         self.optimiser = torch.optim.AdamW(
-            network.parameters(),
+            learned,
             lr=settings.learning_rate,
             betas=settings.betas,
             weight_decay=settings.weight_decay,

@@ -69,9 +69,9 @@ def _data_simulate(arguments: argparse.Namespace) -> None:
 
 
 def _data_prepare(arguments: argparse.Namespace) -> None:
-    from adaclip.config import read_mapping
     from adaclip.data.prepare import prepare
     from adaclip.data.registry import dataset_for
+    from adaclip.settings import read_mapping
 
     entry = read_mapping(arguments.entry, "entry") if arguments.entry else None
     summary = prepare(dataset_for(arguments.id, entry), arguments.raw, arguments.out, jobs=arguments.jobs)

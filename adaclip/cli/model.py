@@ -1,4 +1,4 @@
-"""Verbs that need a model: features, train, evaluate, score."""
+"""Verbs that compute figures: features, train, evaluate, baseline, score."""
 
 from __future__ import annotations
 
@@ -72,6 +72,27 @@ def add_model_verbs(verbs: Any) -> None:
     )
     add_runtime(evaluate)
 
+    baseline = verb(
+        verbs,
+        "baseline",
+        _baseline,
+        "evaluate a baseline or a control that needs no checkpoint",
+        "clip is plain CLIP with the same text ensemble, random a seeded random score and map, "
+        "oracle the ground truth itself.",
+    )
+    baseline.add_argument("--method", required=True, choices=("clip", "random", "oracle"), help="what to evaluate")
+    baseline.add_argument("--name", metavar="NAME", help="name of the run (default: the method)")
+    baseline.add_argument(
+        "--backbone", required=True, metavar="SETTINGS", help="backbone settings; a control takes its image_size"
+    )
+    baseline.add_argument("--manifest", type=Path, required=True, metavar="FILE", help="manifest of the prepared set")
+    baseline.add_argument("--evaluation", metavar="SETTINGS", help="evaluation settings (default: the paper's)")
+    baseline.add_argument("--seed", type=int, default=0, metavar="N", help="seed (default: %(default)s)")
+    baseline.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder to write, the same files as adaclip evaluate"
+    )
+    add_runtime(baseline)
+
     score = verb(
         verbs,
         "score",
@@ -103,7 +124,7 @@ def add_model_verbs(verbs: Any) -> None:
 
 
 def _features(arguments: argparse.Namespace) -> None:
-    from adaclip.config import BackboneSettings, read_settings
+    from adaclip.settings import BackboneSettings, read_settings
 
     backbone = read_settings(BackboneSettings, "backbone", arguments.backbone)
     from adaclip.device import take_device
@@ -114,7 +135,7 @@ def _features(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from adaclip.config import BackboneSettings, EvaluateSettings, ModelSettings, TrainSettings, read_settings
+    from adaclip.settings import BackboneSettings, EvaluateSettings, ModelSettings, TrainSettings, read_settings
 
     backbone = read_settings(BackboneSettings, "backbone", arguments.backbone)
     model = read_settings(ModelSettings, "model", arguments.model)
@@ -150,7 +171,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from adaclip.config import EvaluateSettings, read_settings
+    from adaclip.settings import EvaluateSettings, read_settings
 
     settings = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
     from adaclip.device import take_device
@@ -167,8 +188,36 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     )
 
 
+def _baseline(arguments: argparse.Namespace) -> None:
+    from adaclip.settings import BackboneSettings, EvaluateSettings, read_settings
+
+    backbone = read_settings(BackboneSettings, "backbone", arguments.backbone)
+    settings = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
+    name = arguments.name or arguments.method
+    if arguments.method == "clip":
+        from adaclip.baselines import evaluate_clip
+        from adaclip.device import take_device
+
+        evaluate_clip(
+            name,
+            backbone,
+            arguments.manifest,
+            settings,
+            arguments.out,
+            seed=arguments.seed,
+            device=take_device(arguments.device, arguments.threads),
+            workers=arguments.workers,
+        )
+        return
+    from adaclip.controls import evaluate_control
+
+    evaluate_control(
+        name, arguments.method, backbone.image_size, arguments.manifest, settings, arguments.out, seed=arguments.seed
+    )
+
+
 def _score(arguments: argparse.Namespace) -> None:
-    from adaclip.config import BackboneSettings, EvaluateSettings, read_settings
+    from adaclip.settings import BackboneSettings, EvaluateSettings, read_settings
 
     settings = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
     backbone = read_settings(BackboneSettings, "backbone", arguments.backbone) if arguments.backbone else None

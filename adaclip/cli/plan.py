@@ -19,10 +19,11 @@ def add_plan_verbs(verbs: Any) -> None:
 
 
 def _plan(arguments: argparse.Namespace) -> None:
-    from adaclip.config import parse_config, read_mapping
+    from adaclip.config import parse_config
     from adaclip.data.registry import load_registry, public_facts
     from adaclip.files import write_json
     from adaclip.plan import make_plan, plan_document
+    from adaclip.settings import read_mapping
 
     config = parse_config(read_mapping(arguments.config, "configuration"), "configuration")
     registry = load_registry(config.datasets)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,24 +11,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from adaclip.data.decode import open_image, open_mask
-from adaclip.data.manifest import read_manifest, read_prepared
+from adaclip.data.rows import Row
 from adaclip.errors import AdaclipError
 from adaclip.preprocessing import preprocess, preprocess_mask
-
-
-@dataclass(frozen=True)
-class Row:
-    """One image of a prepared set."""
-
-    dataset: str
-    category: str
-    words: str
-    image: Path
-    relative: str
-    mask: Path | None
-    label: int
-    defect: str
-    has_pixels: bool
 
 
 @dataclass
@@ -65,36 +49,6 @@ class Batch:
             self.mosaic,
             self.words,
         )
-
-
-def read_rows(manifest: str | Path, split: str = "test") -> list[Row]:
-    """The images of one split of a prepared set, in the manifest's order.
-
-    Raises:
-        AdaclipError: no image in that split, or the manifest is damaged.
-    """
-    manifest = Path(manifest)
-    frame = read_manifest(manifest)
-    prepared = read_prepared(manifest)
-    frame = frame[frame["split"] == split]
-    if frame.empty:
-        raise AdaclipError(f"{manifest} has no image in the split '{split}'")
-    masks = "mask" in prepared["labels"]
-    words = prepared["prompts"]
-    return [
-        Row(
-            dataset=row["set"],
-            category=row["category"],
-            words=words.get(row["category"], row["category"]),
-            image=manifest.parent / row["image"],
-            relative=row["image"],
-            mask=manifest.parent / row["mask"] if row["mask"] else None,
-            label=int(row["label"]),
-            defect=row["defect"],
-            has_pixels=masks and (bool(row["mask"]) or int(row["label"]) == 0),
-        )
-        for row in frame.to_dict("records")
-    ]
 
 
 class ImageSet(Dataset["Sample"]):

@@ -178,7 +178,7 @@ def _cost(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
     for experiment in results.experiments:
         for seed in experiment["seeds"]:
             folder = results.run_folder(experiment, seed)
-            if folder in seen:
+            if folder in seen or experiment["method"] not in ("adaclip", "untrained"):
                 continue
             seen.add(folder)
             cost = read_json(folder / "cost.json")

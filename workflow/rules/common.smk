@@ -12,10 +12,11 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from adaclip.config import as_dict, parse_config
+from adaclip.config import parse_config
+from adaclip.settings import as_dict
 from adaclip.data.registry import load_registry, public_facts
 from adaclip.errors import AdaclipError
-from adaclip.plan import make_plan, plan_document
+from adaclip.plan import make_plan, plan_document, targets
 from adaclip.provenance import code_digest, folder_digest
 from adaclip.report.names import figure_names, table_names
 
@@ -35,7 +36,9 @@ try:
 except AdaclipError as error:
     raise WorkflowError(str(error)) from None
 
-DOCUMENT = plan_document(PLAN, {name: public_facts(REGISTRY[name]) for name in PLAN.sets})
+DOCUMENT = plan_document(
+    PLAN, {name: public_facts(REGISTRY[name]) for name in PLAN.sets}
+)
 DATA, RESULTS = CONFIG.data, CONFIG.results
 RUNTIME = CONFIG.runtime
 # A GPU is asked for unless the configuration says cpu; the profile says how many there are.
@@ -47,10 +50,20 @@ TABLES = [f"{RESULTS}/tables/{name}" for name in table_names(DOCUMENT)]
 FIGURES = [f"{RESULTS}/figures/{name}" for name in figure_names(DOCUMENT)]
 
 
+def one_of(names):
+    """A pattern that fits these names and nothing else."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+TRAINED = PLAN.trained_runs()
+BASELINES = [name for name in PLAN.runs if name not in TRAINED]
+
+
 wildcard_constraints:
-    set="|".join(map(re.escape, PLAN.sets)),
-    run="|".join(map(re.escape, PLAN.runs)),
-    backbone="|".join(map(re.escape, CONFIG.backbones)),
+    set=one_of(PLAN.sets),
+    run=one_of(PLAN.runs),
+    backbone=one_of(CONFIG.backbones),
+    part=one_of(targets(DOCUMENT)),
     seed=r"\d+",
 
 
@@ -72,7 +85,9 @@ def run_folder(run, seed):
 def evaluated(*names):
     """These files of every evaluation."""
     return [
-        f"{run_folder(run, seed)}/{dataset}/{name}" for run, seed, dataset in PLAN.evaluations() for name in names
+        f"{run_folder(run, seed)}/{dataset}/{name}"
+        for run, seed, dataset in PLAN.evaluations()
+        for name in names
     ]
 
 
@@ -84,4 +99,6 @@ def settings(value):
 def local_files(backbone):
     """Files of the user's own that a backbone is made from."""
     chosen = CONFIG.backbones[backbone]
-    return [path for path in (chosen.model, chosen.pretrained or "") if Path(path).is_file()]
+    return [
+        path for path in (chosen.model, chosen.pretrained or "") if Path(path).is_file()
+    ]

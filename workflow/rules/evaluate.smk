@@ -1,4 +1,4 @@
-"""Scores and metrics of each checkpoint on each set that it was not trained on.
+"""Scores and metrics of each checkpoint on each set that it was not trained on, and of baselines and controls.
 
 Reads: checkpoints, prepared sets, features.
 Writes: results/runs/<run>/seed-<seed>/<set>/{scores,metrics,curves,panels,cost}.
@@ -21,21 +21,76 @@ rule evaluate:
         f"{RESULTS}/logs/evaluate/{{run}}/seed-{{seed}}/{{set}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/evaluate/{{run}}/seed-{{seed}}/{{set}}.tsv"
+    wildcard_constraints:
+        run=one_of(TRAINED),
+    threads: RUNTIME["threads"]
+    resources:
+        gpu=GPU,
     params:
         out=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/{{set}}",
         evaluation=settings(CONFIG.evaluation),
         device=RUNTIME["device"],
         workers=RUNTIME["workers"],
         code=code_digest("adaclip.evaluate"),
-    threads: RUNTIME["threads"]
-    resources:
-        gpu=GPU,
     shell:
         "adaclip evaluate"
         " --checkpoint {input.checkpoint:q}"
         " --manifest {input.manifest:q}"
         " --features {input.features:q}"
         " --evaluation {params.evaluation:q}"
+        " --device {params.device}"
+        " --threads {threads}"
+        " --workers {params.workers}"
+        " --out {params.out:q}"
+        " > {log:q} 2>&1"
+
+
+rule baseline:
+    """Evaluate plain CLIP or a control on a prepared set; no checkpoint is needed."""
+    input:
+        manifest=f"{DATA}/prepared/{{set}}/manifest.csv",
+        backbone=lambda wildcards: (
+            local_files(experiment_of(wildcards.run).backbone)
+            if method_of(wildcards) == "clip"
+            else []
+        ),
+    output:
+        scores=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/{{set}}/scores.csv",
+        metrics=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/{{set}}/metrics.json",
+        curves=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/{{set}}/curves.json",
+        panels=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/{{set}}/panels.npz",
+        cost=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/{{set}}/cost.json",
+    log:
+        f"{RESULTS}/logs/baseline/{{run}}/seed-{{seed}}/{{set}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/baseline/{{run}}/seed-{{seed}}/{{set}}.tsv"
+    wildcard_constraints:
+        run=one_of(BASELINES),
+    threads: RUNTIME["threads"]
+    resources:
+        gpu=lambda wildcards: GPU if method_of(wildcards) == "clip" else 0,
+    params:
+        out=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/{{set}}",
+        method=method_of,
+        backbone=lambda wildcards: settings(
+            CONFIG.backbones[experiment_of(wildcards.run).backbone]
+        ),
+        evaluation=settings(CONFIG.evaluation),
+        device=RUNTIME["device"],
+        workers=RUNTIME["workers"],
+        code=lambda wildcards: code_digest(
+            "adaclip.baselines"
+            if method_of(wildcards) == "clip"
+            else "adaclip.controls"
+        ),
+    shell:
+        "adaclip baseline"
+        " --method {params.method}"
+        " --name {wildcards.run:q}"
+        " --backbone {params.backbone:q}"
+        " --manifest {input.manifest:q}"
+        " --evaluation {params.evaluation:q}"
+        " --seed {wildcards.seed}"
         " --device {params.device}"
         " --threads {threads}"
         " --workers {params.workers}"

@@ -7,8 +7,14 @@ Writes: results/plan.json, results/summary.json, results/tables/*, results/figur
 
 def histories():
     """History and cost of every checkpoint."""
-    runs = dict.fromkeys((run, seed) for run, seed, _ in PLAN.evaluations())
-    return [f"{run_folder(run, seed)}/{name}" for run, seed in runs for name in ("history.csv", "cost.json")]
+    runs = dict.fromkeys(
+        (run, seed) for run, seed, _ in PLAN.evaluations() if run in TRAINED
+    )
+    return [
+        f"{run_folder(run, seed)}/{name}"
+        for run, seed in runs
+        for name in ("history.csv", "cost.json")
+    ]
 
 
 rule plan:
@@ -17,11 +23,11 @@ rule plan:
         f"{RESULTS}/plan.json",
     log:
         f"{RESULTS}/logs/plan.log",
+    threads: 1
     params:
         config=json.dumps(config, sort_keys=True),
         document=json.dumps(DOCUMENT, sort_keys=True),
         code=code_digest("adaclip.plan"),
-    threads: 1
     shell:
         "adaclip plan"
         " --config {params.config:q}"
@@ -40,10 +46,10 @@ rule tables:
         summary=SUMMARY,
     log:
         f"{RESULTS}/logs/tables.log",
+    threads: 1
     params:
         out=f"{RESULTS}/tables",
         code=code_digest("adaclip.report.tables"),
-    threads: 1
     shell:
         "adaclip tables"
         " --plan {input.plan:q}"
@@ -62,10 +68,10 @@ rule figures:
         FIGURES,
     log:
         f"{RESULTS}/logs/figures.log",
+    threads: 1
     params:
         out=f"{RESULTS}/figures",
         code=code_digest("adaclip.report.figures"),
-    threads: 1
     shell:
         "adaclip figures"
         " --plan {input.plan:q}"
@@ -85,11 +91,11 @@ rule report:
         REPORT,
     log:
         f"{RESULTS}/logs/report.log",
+    threads: 1
     params:
         tables=f"{RESULTS}/tables",
         figures=f"{RESULTS}/figures",
         code=code_digest("adaclip.report.page"),
-    threads: 1
     shell:
         "adaclip report"
         " --plan {input.plan:q}"

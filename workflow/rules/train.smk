@@ -10,6 +10,11 @@ def experiment_of(run):
     return PLAN.runs[run].experiment
 
 
+def method_of(wildcards):
+    """The method of a run."""
+    return experiment_of(wildcards.run).method
+
+
 def auxiliary_of(wildcards):
     """Auxiliary sets of a run, in a fixed order: its seed gives the same numbers however the config lists them."""
     return sorted(experiment_of(wildcards.run).auxiliary)
@@ -18,7 +23,11 @@ def auxiliary_of(wildcards):
 def selection_of(wildcards):
     """The set on which a run chooses its epoch, as a list of none or one."""
     chosen = experiment_of(wildcards.run)
-    return [chosen.train.selection] if chosen.train.selection and chosen.method == "adaclip" else []
+    return (
+        [chosen.train.selection]
+        if chosen.train.selection and chosen.method == "adaclip"
+        else []
+    )
 
 
 def run_features(wildcards, names):
@@ -37,14 +46,14 @@ rule features:
         f"{RESULTS}/logs/features/{{backbone}}/{{set}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/features/{{backbone}}/{{set}}.tsv"
+    threads: RUNTIME["threads"]
+    resources:
+        gpu=GPU,
     params:
         backbone=lambda wildcards: settings(CONFIG.backbones[wildcards.backbone]),
         device=RUNTIME["device"],
         workers=RUNTIME["workers"],
         code=code_digest("adaclip.features"),
-    threads: RUNTIME["threads"]
-    resources:
-        gpu=GPU,
     shell:
         "adaclip features"
         " --backbone {params.backbone:q}"
@@ -59,10 +68,16 @@ rule features:
 rule train:
     """One checkpoint: AdaCLIP's parameters after training on the auxiliary sets (or untouched, for a baseline)."""
     input:
-        manifests=lambda wildcards: [manifest_of(name) for name in auxiliary_of(wildcards)],
+        manifests=lambda wildcards: [
+            manifest_of(name) for name in auxiliary_of(wildcards)
+        ],
         features=lambda wildcards: run_features(wildcards, auxiliary_of(wildcards)),
-        selection_manifest=lambda wildcards: [manifest_of(name) for name in selection_of(wildcards)],
-        selection_features=lambda wildcards: run_features(wildcards, selection_of(wildcards)),
+        selection_manifest=lambda wildcards: [
+            manifest_of(name) for name in selection_of(wildcards)
+        ],
+        selection_features=lambda wildcards: run_features(
+            wildcards, selection_of(wildcards)
+        ),
         backbone=lambda wildcards: local_files(experiment_of(wildcards.run).backbone),
     output:
         checkpoint=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/checkpoint.safetensors",
@@ -72,18 +87,20 @@ rule train:
         f"{RESULTS}/logs/train/{{run}}/seed-{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train/{{run}}/seed-{{seed}}.tsv"
+    threads: RUNTIME["threads"]
+    resources:
+        gpu=GPU,
     params:
-        method=lambda wildcards: experiment_of(wildcards.run).method,
-        backbone=lambda wildcards: settings(CONFIG.backbones[experiment_of(wildcards.run).backbone]),
+        method=method_of,
+        backbone=lambda wildcards: settings(
+            CONFIG.backbones[experiment_of(wildcards.run).backbone]
+        ),
         model=lambda wildcards: settings(experiment_of(wildcards.run).model),
         train=lambda wildcards: settings(experiment_of(wildcards.run).train),
         evaluation=settings(CONFIG.evaluation),
         device=RUNTIME["device"],
         workers=RUNTIME["workers"],
         code=code_digest("adaclip.train"),
-    threads: RUNTIME["threads"]
-    resources:
-        gpu=GPU,
     shell:
         "adaclip train"
         " --name {wildcards.run:q}"

@@ -1,0 +1,83 @@
+"""Baselines that need no training: plain CLIP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from adaclip.backbone import Backbone, make_backbone
+from adaclip.evaluate import Subject, judge_model
+from adaclip.model import SCALE, AdaCLIP, Prediction
+from adaclip.settings import BackboneSettings, EvaluateSettings
+
+
+class PlainCLIP(AdaCLIP):
+    """CLIP as it is, asked with AdaCLIP's text ensemble; nothing is learnt.
+
+    The score compares the image embedding with the two states' text features. The map compares every patch token of the
+    last block, taken through the final layer norm and the projection as the class token is, with the same features, and
+    is interpolated as AdaCLIP's is.
+
+    Args:
+        backbone: a frozen CLIP.
+
+    Example:
+        >>> from adaclip.backbone import load_backbone
+        >>> model = PlainCLIP(load_backbone("ViT-B-32", image_size=64))
+        >>> model.predict(torch.zeros(2, 3, 64, 64), ["bottle", "screw"]).anomaly_score.shape
+        torch.Size([2])
+    """
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__(backbone, prompt_type="none", prompt_branch="none", fusion=False)
+        del self.patch_token_layer, self.cls_token_layer
+
+    @torch.inference_mode()
+    def predict(
+        self,
+        images: Tensor,
+        categories: Sequence[str],
+        image_embedding: Tensor | None = None,
+        text_features: Tensor | None = None,
+    ) -> Prediction:
+        """Anomaly map and score of each image; arguments as for `AdaCLIP.predict` (the image embedding is not used)."""
+        tokens = F.normalize(self.backbone.encode_tokens(images.to(self.backbone.device)).float(), dim=-1)
+        if text_features is None:
+            text_features = self.text_features(categories)
+        with torch.autocast(images.device.type, enabled=False):
+            logits = SCALE * tokens @ text_features.float()  # (batch, 1 + L, 2)
+        return Prediction(self.anomaly_map([logits[:, 1:]]), logits[:, 0].softmax(dim=-1)[:, 1])
+
+
+def evaluate_clip(
+    run: str,
+    backbone: BackboneSettings,
+    manifest: Path,
+    settings: EvaluateSettings,
+    out: Path,
+    *,
+    seed: int = 0,
+    device: torch.device,
+    workers: int = 0,
+) -> None:
+    """Evaluate plain CLIP on the test split of a prepared set.
+
+    Args:
+        run: its name, for metrics.json.
+        backbone: the CLIP.
+        manifest: of the prepared set.
+        settings: how to evaluate.
+        out: the folder to write, as for `adaclip.evaluate.evaluate`.
+        seed: for metrics.json; nothing is drawn.
+        device: where to compute.
+        workers: processes that decode images.
+
+    Raises:
+        AdaclipError: unreadable files.
+    """
+    model = PlainCLIP(make_backbone(backbone, device)).eval()
+    judge_model(model, Subject(run, "clip", seed), manifest, None, settings, out, workers=workers)
