@@ -60,7 +60,7 @@ def fingerprint(image: Image.Image) -> tuple[str, bytes, bytes]:
     digest = hashlib.sha256(f"{colour.width} {colour.height} ".encode() + colour.tobytes()).hexdigest()
     grey = colour.convert("L")
     bits = imagehash.phash(grey, hash_size=HASH_SIDE).hash
-    small = grey.resize((SMALL_SIDE, SMALL_SIDE), Image.Resampling.BOX)
+    small = grey.resize((SMALL_SIDE, SMALL_SIDE), Image.Resampling.BILINEAR)
     return digest, np.packbits(bits.ravel()).tobytes(), small.tobytes()
 
 
