@@ -308,7 +308,9 @@ def test_tn3k_masks_are_noisy_jpegs_that_a_threshold_in_the_middle_cleans(tree):
 def test_archives_hold_the_tree_and_are_equal_byte_for_byte(dataset, tree, tmp_path):
     archives = simulate(dataset, tmp_path / "a", seed=SEED, images=IMAGES, size=SIZE)
     again = simulate(dataset, tmp_path / "b", seed=SEED, images=IMAGES, size=SIZE)
-    assert sorted(path.name for path in archives) == sorted(path.name for path in (tmp_path / "a").iterdir())
+    wanted = [tmp_path / "a" / file.name for file in load_registry()[dataset].sources[0].files]
+    assert archives == wanted
+    assert sorted((tmp_path / "a").iterdir()) == sorted(wanted)
     assert [path.read_bytes() for path in archives] == [path.read_bytes() for path in again]
     for archive in archives:
         if zipfile.is_zipfile(archive):

@@ -5,8 +5,6 @@ Every set comes with the oddities of its original, since those are what a prepar
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from adaclip.data.simulate import by_label, folders, inspection, lesion_sets
 from adaclip.data.simulate.archive import pack
 from adaclip.data.simulate.tree import Order, Tree
 from adaclip.errors import AdaclipError, UsageError
+from adaclip.files import work_folder
 
 SIMULATED: dict[str, Callable[[Order, Tree], None]] = {
     "mvtec": folders.mvtec,
@@ -31,12 +30,6 @@ SIMULATED: dict[str, Callable[[Order, Tree], None]] = {
     "colondb": lesion_sets.colondb,
     "clinicdb": lesion_sets.clinicdb,
     "tn3k": lesion_sets.tn3k,
-}
-
-_ARCHIVES = {
-    "mvtec": ("mvtec_anomaly_detection.tar.xz",),
-    "visa": ("VisA_20220922.tar",),
-    "isic": ("ISBI2016_ISIC_Part1_Test_Data.zip", "ISBI2016_ISIC_Part1_Test_GroundTruth.zip"),
 }
 
 #: Lies in every simulated original, whose names are those of the real one.
@@ -61,11 +54,11 @@ def simulate(dataset: str, out: Path, *, seed: int = 0, images: int = 16, size: 
         AdaclipError: the folder cannot be written.
     """
     order = _order(dataset, seed, images, size)
+    archives = [file.name for file in load_registry()[dataset].sources[0].files]
     try:
-        with tempfile.TemporaryDirectory(prefix="adaclip-") as folder:
-            root = Path(folder)
-            _draw(order, root)
-            return [pack(out / name, root, members) for name, members in _split(archive_names(dataset), root).items()]
+        with work_folder(out) as work:
+            _draw(order, work)
+            return [pack(out / name, work, members) for name, members in _split(archives, work).items()]
     except OSError as error:
         raise AdaclipError(f"cannot write {out}: {error.strerror or error}") from error
 
@@ -86,28 +79,13 @@ def draw_tree(dataset: str, out: Path, *, seed: int = 0, images: int = 16, size:
     """
     order = _order(dataset, seed, images, size)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
-        try:
+        with work_folder(out) as work:
             _draw(order, work / "set")
             if out.exists():
                 out.rename(work / "old")
             (work / "set").rename(out)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
         raise AdaclipError(f"cannot write {out}: {error.strerror or error}") from error
-
-
-def archive_names(dataset: str) -> list[str]:
-    """Names of the archives that a set's original comes in, those of its first source.
-
-    Raises:
-        UsageError: a set that cannot be drawn.
-    """
-    if dataset not in SIMULATED:
-        raise UsageError(f"cannot simulate '{dataset}': known are {', '.join(SIMULATED)}")
-    return list(_ARCHIVES.get(dataset, (f"{dataset}.zip",)))
 
 
 def _order(dataset: str, seed: int, images: int, size: int) -> Order:
