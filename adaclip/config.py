@@ -55,6 +55,7 @@ class Config:
     backbones: Mapping[str, BackboneSettings]
     evaluation: EvaluateSettings
     runtime: Mapping[str, Any]
+    leakage: Literal["warn", "refuse", "deduplicate"] = "warn"
     experiments: tuple[Experiment, ...] = ()
     families: Mapping[str, Family] = field(default_factory=dict)
     tables: tuple[Table, ...] = ()
@@ -98,6 +99,7 @@ def parse_config(value: Any, where: str) -> Config:
         backbones=backbones,
         evaluation=settings(EvaluateSettings, evaluation),
         runtime=checked["runtime"],
+        leakage=checked["leakage"],
         experiments=experiments,
         families=families,
         tables=read_tables(checked["tables"]),

@@ -19,9 +19,10 @@ from adaclip.data.manifest import read_prepared
 from adaclip.data.rows import Row, read_rows
 from adaclip.data.torchset import Batch, ImageSet, batches
 from adaclip.device import computing, describe, peak_memory
+from adaclip.errors import AdaclipError
 from adaclip.features import read_features
 from adaclip.judge import Judge, PixelJudge
-from adaclip.leakage import refuse_leakage
+from adaclip.leakage import Overlap, overlap_of, refuse_leakage, refuse_overlap
 from adaclip.model import AdaCLIP
 from adaclip.progress import progress
 from adaclip.settings import EvaluateSettings, as_dict
@@ -106,6 +107,7 @@ def judge_model(
     out: Path,
     *,
     workers: int = 0,
+    left_out: Overlap | None = None,
 ) -> None:
     """Evaluate a model on the test split of a prepared set and write what docs/design.md describes.
 
@@ -117,9 +119,25 @@ def judge_model(
         settings: how to evaluate.
         out: the folder for scores.csv, metrics.json, curves.json, panels.npz and cost.json.
         workers: processes that decode images.
+        left_out: images that are not evaluated, since the model was trained on copies of them.
+
+    Raises:
+        AdaclipError: no image is left.
     """
     started = time.monotonic()
     rows = read_rows(manifest)
+    head = as_dict(subject)
+    if left_out is not None:
+        kept = [index for index, row in enumerate(rows) if row.relative not in left_out.images]
+        if not kept:
+            raise AdaclipError(f"every image of '{rows[0].dataset}' is in the auxiliary data of run {subject.run} too")
+        rows = [rows[index] for index in kept]
+        embeddings = embeddings[kept] if embeddings is not None else None
+        head["left_out"] = {
+            "identical": len(left_out.identical),
+            "near": len(left_out.near),
+            "by_set": dict(left_out.by_set),
+        }
     judge = Judge(rows, read_prepared(manifest)["labels"], settings.fpr_limit, settings.panels)
     title = f"{subject.run} on {rows[0].dataset}"
     for batch, maps, scores in predictions(model, rows, embeddings, settings, workers=workers, title=title):
@@ -131,7 +149,7 @@ def judge_model(
         "device": describe(device),
         "peak_gpu_bytes": peak_memory(device),
     }
-    judge.write(out, as_dict(subject), as_dict(settings), cost)
+    judge.write(out, head, as_dict(settings), cost)
 
 
 def evaluate(
@@ -143,6 +161,8 @@ def evaluate(
     *,
     device: torch.device,
     workers: int = 0,
+    leakage: Path | None = None,
+    overlap: str = "refuse",
 ) -> None:
     """Evaluate a checkpoint on the test split of a prepared set; docs/design.md describes the files.
 
@@ -154,14 +174,21 @@ def evaluate(
         out: the folder for scores.csv, metrics.json, curves.json, panels.npz and cost.json.
         device: where to compute.
         workers: processes that decode images.
+        leakage: leakage.json of `adaclip audit compare`, or None to look at the sets' ids alone.
+        overlap: refuse or deduplicate, when images of the set are in the auxiliary data too; warn does neither.
 
     Raises:
-        UsageError: the set is part of the checkpoint's auxiliary data.
+        UsageError: the set, or images of it, are part of the checkpoint's auxiliary data.
         AdaclipError: unreadable files.
     """
     model, provenance = load_model(checkpoint, device)
     dataset = read_rows(manifest)[0].dataset
     refuse_leakage(provenance["auxiliary"], [dataset], f"checkpoint {checkpoint}")
+    left_out = None
+    if leakage is not None and overlap == "refuse":
+        refuse_overlap(provenance["auxiliary"], dataset, leakage)
+    elif leakage is not None and overlap == "deduplicate":
+        left_out = overlap_of(provenance["auxiliary"], dataset, leakage)
     embeddings = read_features(features, model.backbone.settings, manifest) if features is not None else None
     subject = Subject(**{field.name: provenance[field.name] for field in dataclasses.fields(Subject)})
-    judge_model(model, subject, manifest, embeddings, settings, out, workers=workers)
+    judge_model(model, subject, manifest, embeddings, settings, out, workers=workers, left_out=left_out)

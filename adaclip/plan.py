@@ -182,6 +182,7 @@ def plan_document(plan: Plan, datasets: Mapping[str, Mapping[str, Any]]) -> dict
         },
         "backbones": {name: as_dict(entry) for name, entry in config.backbones.items()},
         "evaluation": as_dict(config.evaluation),
+        "leakage": config.leakage,
         "experiments": [_experiment_document(plan, experiment) for experiment in config.experiments],
         "tables": plan.tables,
         "curves": plan.curves,

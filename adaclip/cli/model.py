@@ -70,6 +70,16 @@ def add_model_verbs(verbs: Any) -> None:
         metavar="DIR",
         help="folder for scores.csv, metrics.json, curves.json, panels.npz and cost.json",
     )
+    evaluate.add_argument(
+        "--leakage", type=Path, nargs="?", metavar="FILE", help="leakage.json of adaclip audit compare, for --overlap"
+    )
+    evaluate.add_argument(
+        "--overlap",
+        default="refuse",
+        choices=("warn", "refuse", "deduplicate"),
+        help="what to do when images of the set are in the auxiliary data too: nothing, end with an error, "
+        "or leave them out (default: %(default)s)",
+    )
     add_runtime(evaluate)
 
     baseline = verb(
@@ -185,6 +195,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         arguments.out,
         device=take_device(arguments.device, arguments.threads),
         workers=arguments.workers,
+        leakage=arguments.leakage,
+        overlap=arguments.overlap,
     )
 
 

@@ -11,6 +11,7 @@ rule evaluate:
         checkpoint=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/checkpoint.safetensors",
         manifest=f"{DATA}/prepared/{{set}}/manifest.csv",
         features=lambda wildcards: run_features(wildcards, [wildcards.set]),
+        leakage=[] if CONFIG.leakage == "warn" else LEAKAGE,
     output:
         scores=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/{{set}}/scores.csv",
         metrics=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/{{set}}/metrics.json",
@@ -29,6 +30,7 @@ rule evaluate:
     params:
         out=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/{{set}}",
         evaluation=settings(CONFIG.evaluation),
+        overlap=CONFIG.leakage,
         device=RUNTIME["device"],
         workers=RUNTIME["workers"],
         code=code_digest("adaclip.evaluate"),
@@ -38,6 +40,8 @@ rule evaluate:
         " --manifest {input.manifest:q}"
         " --features {input.features:q}"
         " --evaluation {params.evaluation:q}"
+        " --leakage {input.leakage:q}"
+        " --overlap {params.overlap}"
         " --device {params.device}"
         " --threads {threads}"
         " --workers {params.workers}"
