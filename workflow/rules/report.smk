@@ -25,8 +25,9 @@ rule plan:
         f"{RESULTS}/logs/plan.log",
     threads: 1
     params:
-        config=json.dumps(config, sort_keys=True),
-        document=json.dumps(DOCUMENT, sort_keys=True),
+        # Functions, since braces in a plain string would be taken for wildcards.
+        config=lambda wildcards: json.dumps(config, sort_keys=True),
+        document=lambda wildcards: json.dumps(DOCUMENT, sort_keys=True),
         code=code_digest("adaclip.plan"),
     shell:
         "adaclip plan"
