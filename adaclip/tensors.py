@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from adaclip.errors import AdaclipError
 from adaclip.files import write_whole
 
 
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write tensors and metadata.
+    """Write tensors and metadata; equal content gives equal bytes.
 
     Raises:
         AdaclipError: the file cannot be written.
     """
-    try:
-        with write_whole(path) as part:
-            safetensors.torch.save_file(dict(tensors), part, metadata=dict(metadata))
-    except safetensors.SafetensorError as error:  # not an OSError, even when the disk is full
-        raise AdaclipError(f"cannot write {path}: {error}") from error
+    content = safetensors.torch.save(dict(tensors), metadata=dict(metadata))
+    # The library writes metadata in a random order. A file is: length of the header, header as JSON, tensors.
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header["__metadata__"] = dict(sorted(metadata.items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    with write_whole(path) as part, part.open("wb") as stream:
+        stream.write(len(text).to_bytes(8, "little") + text)
+        stream.write(memoryview(content)[start:])

@@ -116,6 +116,8 @@ def train(
         "train": as_dict(settings) if method == "adaclip" else None,
         "steps": steps,
     }
+    # First: it refuses parameters that are not finite, and then nothing is written.
+    save_checkpoint(network, out, provenance)
     with write_whole(history) as part, part.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, HISTORY)
         writer.writeheader()
@@ -124,7 +126,6 @@ def train(
     write_json(
         cost, {"seconds": seconds, "steps": steps, "device": describe(device), "peak_gpu_bytes": peak_memory(device)}
     )
-    save_checkpoint(network, out, provenance)
 
 
 def _read_sources(sources: Sequence[Source], backbone: BackboneSettings) -> tuple[list[Row], Tensor]:
@@ -195,9 +196,10 @@ class _Trainer:
         )
         for batch in loader:
             loss = self._step(batch.to(self.device))
-            parts = {"loss": loss.total, "loss_image": loss.image, "loss_focal": loss.focal, "loss_dice": loss.dice}
-            for key, value in parts.items():
-                sums[key] += float(value) * len(batch.index)
+            # One transfer for all four: each would wait for the GPU.
+            parts = torch.stack([loss.total, loss.image, loss.focal, loss.dice]).tolist()
+            for key, value in zip(sums, parts, strict=True):
+                sums[key] += value * len(batch.index)
             if not math.isfinite(sums["loss"]):
                 bar.close()
                 raise AdaclipError(
@@ -206,7 +208,7 @@ class _Trainer:
                     f"(now {self.settings.precision}) or another seed"
                 )
             bar.update(len(batch.index))
-            bar.set_postfix_str(f"loss {float(loss.total):.3f}", refresh=False)
+            bar.set_postfix_str(f"loss {parts[0]:.3f}", refresh=False)
         bar.close()
         means = {key: value / len(order) for key, value in sums.items()}
         return {"epoch": epoch, "images": len(order), **means, "selection_pixel_f1_max": ""}
@@ -228,7 +230,7 @@ class _Trainer:
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self.steps += 1
-        return loss
+        return Loss(loss.image.detach(), loss.focal.detach(), loss.dice.detach())
 
     def _embedding(self, batch: Batch) -> Tensor | None:
         """Stored frozen embeddings (batch, E); those of mosaics are computed now."""
