@@ -53,7 +53,7 @@ def jpeg(image: Image.Image, quality: int, folder: Path) -> Image.Image:
 
 
 @pytest.fixture
-def prepared(tmp_path: Path) -> Callable[..., Path]:
+def fingerprinted(tmp_path: Path) -> Callable[..., Path]:
     """Make a prepared set of (name, image, label) and fingerprint it."""
 
     def make(dataset: str, images: Iterable[tuple[str, Image.Image, int]], split: str = "test") -> Path:
@@ -96,7 +96,7 @@ def test_equal_bytes_of_another_shape_are_another_image() -> None:
 
 @pytest.mark.parametrize("draw", [scan, grid])
 def test_changed_copies_are_near(
-    draw: Callable[[int], Image.Image], prepared: Callable[..., Path], tmp_path: Path
+    draw: Callable[[int], Image.Image], fingerprinted: Callable[..., Path], tmp_path: Path
 ) -> None:
     image = draw(1)
     copies = {
@@ -106,7 +106,7 @@ def test_changed_copies_are_near(
         "bright.png": ImageEnhance.Brightness(image).enhance(1.1),
         "contrast.png": ImageEnhance.Contrast(image).enhance(0.85),
     }
-    out = prepared("copies", [("0.png", image, 0), *((name, copy, 0) for name, copy in copies.items())])
+    out = fingerprinted("copies", [("0.png", image, 0), *((name, copy, 0) for name, copy in copies.items())])
     audit = compare(read_fingerprints([out]))
     group = audit.groups
     assert set(group["image"]) == {"images/0.png", *(f"images/{name}" for name in copies)}
@@ -115,17 +115,17 @@ def test_changed_copies_are_near(
     assert set(audit.pairs["kind"]) == {"near"}
 
 
-def test_images_that_look_alike_do_not_pair(prepared: Callable[..., Path]) -> None:
+def test_images_that_look_alike_do_not_pair(fingerprinted: Callable[..., Path]) -> None:
     images = [(f"scan{k}.png", scan(k), 0) for k in range(12)] + [(f"grid{k}.png", grid(k), 0) for k in range(12)]
-    audit = compare(read_fingerprints([prepared("alike", images)]))
+    audit = compare(read_fingerprints([fingerprinted("alike", images)]))
     assert audit.pairs.empty
     assert audit.groups.empty
 
 
-def test_identical_across_sets(prepared: Callable[..., Path]) -> None:
+def test_identical_across_sets(fingerprinted: Callable[..., Path]) -> None:
     shared = scan(3)
-    one = prepared("one", [("a.png", shared, 0), ("b.png", scan(4), 0), ("copy of a.bmp", shared, 1)])
-    two = prepared("two", [("x.bmp", shared, 1), ("y.png", scan(5), 1)])
+    one = fingerprinted("one", [("a.png", shared, 0), ("b.png", scan(4), 0), ("copy of a.bmp", shared, 1)])
+    two = fingerprinted("two", [("x.bmp", shared, 1), ("y.png", scan(5), 1)])
     audit = compare(read_fingerprints([one, two]))
     assert found(audit) == {
         ("images/a.png", "images/copy of a.bmp", "identical"),
@@ -138,17 +138,17 @@ def test_identical_across_sets(prepared: Callable[..., Path]) -> None:
     assert matrix(audit).tolist() == [[2, 2], [1, 0]]
 
 
-def test_identical_beats_near(prepared: Callable[..., Path], tmp_path: Path) -> None:
+def test_identical_beats_near(fingerprinted: Callable[..., Path], tmp_path: Path) -> None:
     shared = scan(3)
-    one = prepared("one", [("a.png", shared, 0)])
-    two = prepared("two", [("again.png", jpeg(shared, 70, tmp_path), 0), ("same.png", shared, 0)])
+    one = fingerprinted("one", [("a.png", shared, 0)])
+    two = fingerprinted("two", [("again.png", jpeg(shared, 70, tmp_path), 0), ("same.png", shared, 0)])
     pairs = compare(read_fingerprints([one, two])).pairs
     row = pairs[(pairs["set"] == "one") & (pairs["other_set"] == "two")].iloc[0]
     assert (row["kind"], row["other_image"], row["bits"]) == ("identical", "images/same.png", 0)
     assert (row["identical"], row["near"]) == (1, 1)
 
 
-def test_group_by_way_of_another(prepared: Callable[..., Path]) -> None:
+def test_group_by_way_of_another(fingerprinted: Callable[..., Path]) -> None:
     """A set's own group does not close over images of other sets."""
     ends = Fingerprints(
         pd.DataFrame(
@@ -205,11 +205,11 @@ def test_flat_images_are_compared_by_level() -> None:
     assert look_alike(ramp, ramp[:, ::-1]).tolist() == [False]
 
 
-def test_what_is_written(prepared: Callable[..., Path], tmp_path: Path) -> None:
+def test_what_is_written(fingerprinted: Callable[..., Path], tmp_path: Path) -> None:
     shared, near = scan(3), scan(6)
     again = jpeg(near, 60, tmp_path)
-    one = prepared("one", [("a.png", shared, 0), ("b.png", shared, 1), ("n.png", near, 0)])
-    two = prepared("two", [("x.png", shared, 0), ("n.png", again, 1), ("z.png", scan(8), 1)])
+    one = fingerprinted("one", [("a.png", shared, 0), ("b.png", shared, 1), ("n.png", near, 0)])
+    two = fingerprinted("two", [("x.png", shared, 0), ("n.png", again, 1), ("z.png", scan(8), 1)])
     out = tmp_path / "audit"
     sets = write_audit([one, two], out, {"one": "Set One"})
     assert sets["one"] == {
@@ -240,23 +240,23 @@ def test_what_is_written(prepared: Callable[..., Path], tmp_path: Path) -> None:
         assert [row["kind"] for row in csv.DictReader(stream)] == ["identical"] * 3 + ["near"] * 2
 
 
-def test_nothing_found_is_said(prepared: Callable[..., Path], tmp_path: Path) -> None:
-    write_audit([prepared("one", [("a.png", scan(1), 0)])], tmp_path / "audit")
+def test_nothing_found_is_said(fingerprinted: Callable[..., Path], tmp_path: Path) -> None:
+    write_audit([fingerprinted("one", [("a.png", scan(1), 0)])], tmp_path / "audit")
     tables = read_tables_index(tmp_path / "audit" / "tables" / "index.json")
     assert [table.name for table in tables] == ["audit_sets"]
     assert "No two sets share images" in tables[0].caption
 
 
-def test_same_results_same_bytes(prepared: Callable[..., Path], tmp_path: Path) -> None:
-    paths = [prepared("one", [("a.png", scan(1), 0), ("b.png", scan(1), 1)])]
+def test_same_results_same_bytes(fingerprinted: Callable[..., Path], tmp_path: Path) -> None:
+    paths = [fingerprinted("one", [("a.png", scan(1), 0), ("b.png", scan(1), 1)])]
     for name in ("first", "second"):
         write_audit(paths, tmp_path / name)
     for file in ("pairs.csv", "groups.csv", "leakage.json", "figures/audit_overlaps.svg", "figures/audit_overlaps.png"):
         assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
 
 
-def test_damage_is_named(prepared: Callable[..., Path], tmp_path: Path) -> None:
-    path = prepared("one", [("a.png", scan(1), 0)])
+def test_damage_is_named(fingerprinted: Callable[..., Path], tmp_path: Path) -> None:
+    path = fingerprinted("one", [("a.png", scan(1), 0)])
     with pytest.raises(AdaclipError, match="both of the set 'one'"):
         read_fingerprints([path, path])
     with pytest.raises(AdaclipError, match=r"no such file: .*none\.csv"):
@@ -266,7 +266,7 @@ def test_damage_is_named(prepared: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(AdaclipError, match="damaged fingerprints"):
         read_fingerprints([broken])
     with pytest.raises(AdaclipError, match="no image in the split 'test'"):
-        prepared("trained", [("a.png", scan(1), 0)], split="train")
+        fingerprinted("trained", [("a.png", scan(1), 0)], split="train")
     (tmp_path / "prepared/one/images/a.png").write_bytes(b"")
     with pytest.raises(AdaclipError, match=r"a\.png"):
         write_fingerprints(tmp_path / "prepared/one/manifest.csv", tmp_path / "x.csv")
