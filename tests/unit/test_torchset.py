@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 import adaclip
-from adaclip.data.torchset import ImageSet, batches, read_rows
+from adaclip.data.rows import read_rows
+from adaclip.data.torchset import ImageSet, batches
 from adaclip.errors import AdaclipError
 
 

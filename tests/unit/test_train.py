@@ -13,10 +13,10 @@ import torch
 
 import adaclip
 from adaclip.checkpoint import read_metadata
-from adaclip.config import BackboneSettings, EvaluateSettings, ModelSettings, TrainSettings
 from adaclip.device import computing
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.features import compute_features
+from adaclip.settings import BackboneSettings, EvaluateSettings, ModelSettings, TrainSettings
 from adaclip.train import HISTORY, Source, train
 
 TINY = BackboneSettings("tiny", image_size=32)
@@ -252,3 +252,13 @@ def test_the_loss_is_measured_in_full_precision(source, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "training_loss", loss)
     run(tmp_path / "out", [source("toy")], dataclasses.replace(FAST, precision="bf16", epochs=1))
     assert set(seen) == {torch.float32}
+
+
+def test_frozen_projections_stay_as_they_were_drawn(source, tmp_path):
+    toy = source("toy")
+    start = adaclip.load_model(run(tmp_path / "a", [], method="untrained"))[0].state_dict()
+    frozen = dataclasses.replace(FAST, epochs=1, freeze_projections=True)
+    state = adaclip.load_model(run(tmp_path / "b", [toy], frozen))[0].state_dict()
+    same = {name for name, value in start.items() if torch.equal(state[name], value)}
+    # Level 0 of the text branch is never used.
+    assert same == {name for name in start if "token_layer" in name} | {"text_prompter.static_prompts.0"}
