@@ -51,6 +51,23 @@ def add_data(verbs: Any) -> None:
     )
     prepare.add_argument("--jobs", type=int, metavar="N", help="processes that decode (default: one for each core)")
 
+    docs = verb(
+        parts,
+        "docs",
+        _data_docs,
+        "write what the table of data sets knows into the pages about them",
+        "Only the marked block of each page is replaced.",
+    )
+    docs.add_argument("--out", type=Path, default=Path("docs/datasets"), metavar="DIR", help="(default: %(default)s)")
+
+
+def _data_docs(arguments: argparse.Namespace) -> None:
+    from adaclip.data.docs import write_docs
+    from adaclip.data.registry import load_registry
+
+    for path in write_docs(load_registry(), arguments.out):
+        print(f"changed {path}")
+
 
 def _data_list(arguments: argparse.Namespace) -> None:
     from adaclip.config import load_config

@@ -1,0 +1,116 @@
+"""Pages about the data sets: what the registry knows is written into them, so that it cannot drift from it.
+
+A page holds a marked block, which is replaced; the text around it is written by hand and left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from adaclip.data.registry import Dataset, Source
+from adaclip.errors import AdaclipError
+from adaclip.files import write_text
+
+BEGIN = "<!-- From adaclip/data/datasets.yaml by `adaclip data docs`; edit that file instead. -->"
+END = "<!-- End of what the table of data sets says. -->"
+KINDS = {"http": "Web", "gdrive": "Google Drive", "kaggle": "Kaggle"}
+
+
+def write_docs(registry: Mapping[str, Dataset], out: Path) -> list[Path]:
+    """Bring the marked blocks of `<id>.md` and of the index `README.md` up to date; pages that are missing are begun.
+
+    Args:
+        registry: data sets by id; the built-in ones are written.
+        out: folder of the pages.
+
+    Returns:
+        The pages that changed.
+
+    Raises:
+        AdaclipError: a page without its marks, or one that cannot be read.
+    """
+    built_in = [dataset for dataset in registry.values() if dataset.built_in]
+    blocks = {dataset.id: (f"{dataset.title} (`{dataset.id}`)", facts(dataset)) for dataset in built_in}
+    changed = []
+    for name, (title, block) in {"README": ("The data sets", index(built_in)), **blocks}.items():
+        path = out / f"{name}.md"
+        old = _read(path)
+        new = _replaced(old, block, path) if old is not None else f"# {title}\n\n{BEGIN}\n{block}\n{END}\n"
+        if new != old:
+            write_text(path, new)
+            changed.append(path)
+    return changed
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise AdaclipError(f"cannot read {path}: {error}") from error
+
+
+def _replaced(text: str, block: str, path: Path) -> str:
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise AdaclipError(f"{path} lacks the line '{END if begin else BEGIN}': put it where the table's facts belong")
+    return f"{head}{BEGIN}\n{block}\n{END}{tail}"
+
+
+def facts(dataset: Dataset) -> str:
+    """What the registry knows of one set, as Markdown."""
+    names = {"image": "image labels", "mask": "pixel masks"}
+    licence = f"[{dataset.licence}]({dataset.licence_url})" if dataset.licence_url else dataset.licence or "not stated"
+    if dataset.accept:
+        licence += "; must be accepted before the first download"
+    rows = [
+        ("Domain", dataset.domain),
+        ("Labels", " and ".join(names[label] for label in dataset.labels)),
+        ("Test images", f"{dataset.test['normal']:,} normal, {dataset.test['anomalous']:,} anomalous"),
+        ("Page", " · ".join(f"<{page}>" for page in (dataset.url, *dataset.pages))),
+        ("Licence", licence),
+        ("Cite", " ".join(dataset.citation.split())),
+    ]
+    lines = ["", "| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in rows)]
+    lines += ["", "Sources, in the order in which they are tried:", ""]
+    for number, source in enumerate(dataset.sources, start=1):
+        lines += _source(number, source)
+    lines += ["", "| category | words in the text prompts | normal | anomalous |", "|---|---|---:|---:|"]
+    for category, words in dataset.categories.items():
+        counts = dataset.test_by_category.get(category)
+        shown = (f"{counts['normal']:,}", f"{counts['anomalous']:,}") if counts else ("–", "–")
+        lines.append(f"| {category} | {words} | {shown[0]} | {shown[1]} |")
+    if not dataset.test_by_category:
+        lines += ["", "The counts of each category are not known beforehand; a preparation reports what it finds."]
+    return "\n".join([*lines, ""])
+
+
+def _source(number: int, source: Source) -> list[str]:
+    kind = KINDS[source.kind] + (", repackaged by AdaCLIP's authors" if source.repackaged else ", the original")
+    lines = [f"{number}. {kind}:"]
+    for file in source.files:
+        checksum = f"sha256 `{file.sha256}`" if file.sha256 else "checksum recorded at the first download"
+        size = f", {file.size:,} bytes" if file.size is not None else ""
+        lines.append(f"   - `{file.name}`: <{file.url}> ({checksum}{size})")
+    return lines
+
+
+def index(datasets: list[Dataset]) -> str:
+    """A table of all sets, as Markdown."""
+    lines = ["", "| set | id | domain | categories | normal | anomalous | figures |", "|---|---|---|---:|---:|---:|---|"]
+    levels = {"image": "image", "mask": "pixel"}
+    for dataset in datasets:
+        cells = (
+            f"[{dataset.title}]({dataset.id}.md)",
+            f"`{dataset.id}`",
+            dataset.domain,
+            str(len(dataset.categories)),
+            f"{dataset.test['normal']:,}",
+            f"{dataset.test['anomalous']:,}",
+            " and ".join(levels[label] for label in dataset.labels),
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, ""])
