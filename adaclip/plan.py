@@ -12,6 +12,7 @@ from adaclip.data.registry import Dataset
 from adaclip.errors import UsageError
 from adaclip.leakage import refuse_leakage
 from adaclip.questions import Scope, curve_document, table_document
+from adaclip.report.published import check_tables
 from adaclip.settings import as_dict
 
 
@@ -80,8 +81,8 @@ def make_plan(config: Config, registry: Mapping[str, Dataset]) -> Plan:
         registry: every data set by id, the user's own included.
 
     Raises:
-        UsageError: an unknown set, auxiliary data that is also evaluated or selected on, a baseline with data, or a
-            table or curve that its experiments do not answer.
+        UsageError: an unknown set, auxiliary data that is also evaluated or selected on, a baseline with data, a table
+            or curve that its experiments do not answer, or a row that no published figure fits.
     """
     named: dict[str, None] = dict.fromkeys(config.sets or ())
     for experiment in config.experiments:
@@ -124,6 +125,8 @@ def make_plan(config: Config, registry: Mapping[str, Dataset]) -> Plan:
         auxiliary=auxiliary,
         domains={dataset: registry[dataset].domain for dataset in sets},
     )
+    tables = [table_document(table, scope) for table in config.tables]
+    check_tables(tables)
     return Plan(
         config,
         sets,
@@ -131,7 +134,7 @@ def make_plan(config: Config, registry: Mapping[str, Dataset]) -> Plan:
         run_of,
         evaluated,
         titles={name: scope.title(name) for name in auxiliary},
-        tables=[table_document(table, scope) for table in config.tables],
+        tables=tables,
         curves=[curve_document(curve, scope) for curve in config.curves],
     )
 

@@ -68,7 +68,8 @@ def invent(config: Path | Mapping[str, Any], folder: Path, pictures: bool = Fals
     for experiment in document["experiments"]:
         for seed in experiment["seeds"]:
             run = results / "runs" / experiment["run"] / f"seed-{seed}"
-            _invent_training(experiment, seed, run)
+            if experiment["method"] in ("adaclip", "untrained"):
+                _invent_training(experiment, seed, run)
             for name in experiment["evaluate"]:
                 _invent_evaluation(experiment, seed, registry[name], run / name, pictures)
     return results / "plan.json"

@@ -13,7 +13,9 @@ def add_report_verbs(verbs: Any) -> None:
     """Add these verbs."""
     tables = verb(verbs, "tables", _tables, "gather all metrics into tables")
     tables.add_argument("--plan", type=Path, required=True, metavar="FILE", help="results/plan.json")
-    tables.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for CSV and Markdown tables")
+    tables.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for tables as CSV, Markdown and LaTeX"
+    )
     tables.add_argument("--summary", type=Path, required=True, metavar="FILE", help="JSON summary for dvc metrics")
 
     figures = verb(verbs, "figures", _figures, "draw all figures")

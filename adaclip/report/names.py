@@ -16,13 +16,23 @@ METRICS = {
     ("pixel", "aupro"): "Pixel AUPRO",
 }
 
-TABLES = ("results", "averages", "categories", "data", "cost")
+#: Tables that every run has, whatever its plan asks for.
+TABLES = ("results", "averages", "categories", "seeds", "data", "cost")
+LEADERBOARD = "leaderboard"
+REPRODUCTION = "reproduction"
 FIGURES = ("transfer_pixel", "transfer_image", "roc_pixel", "roc_image", "training")
 
 
 def table_names(plan: Mapping[str, Any]) -> list[str]:
-    """File names of all tables of a plan (`results/plan.json`)."""
-    return [f"{name}.{suffix}" for name in TABLES for suffix in ("csv", "md")]
+    """File names of all tables of a plan (`results/plan.json`), with the index for the page."""
+    stems = [*(table["name"] for table in plan["tables"]), *([REPRODUCTION] if compared(plan) else []), *TABLES]
+    full = [f"{stem}.{suffix}" for stem in stems for suffix in ("csv", "md", "tex")]
+    return [*full, f"{LEADERBOARD}.csv", f"{LEADERBOARD}.md", "index.json"]
+
+
+def compared(plan: Mapping[str, Any]) -> bool:
+    """Whether a table of the plan sets measured figures beside published ones."""
+    return any(row["experiments"] and row["published"] for table in plan["tables"] for row in table["rows"])
 
 
 def figure_stems(plan: Mapping[str, Any]) -> list[str]:

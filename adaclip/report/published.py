@@ -186,17 +186,20 @@ def literature() -> Literature:
     return Literature()
 
 
-def check_tables(tables: Mapping[str, Mapping[str, Any]], source: Literature | None = None) -> None:
+def check_tables(tables: Iterable[Mapping[str, Any]], source: Literature | None = None) -> None:
     """Raise unless every `published` of a plan's tables chooses figures; asked before anything runs.
+
+    Args:
+        tables: as in plan.json.
+        source: where to choose from; default what comes with the package.
 
     Raises:
         UsageError: naming the table and the row.
     """
-    source = source or literature()
-    for name, table in tables.items():
+    for table in tables:
         for row in table["rows"]:
-            if row.get("published"):
+            if row["published"]:
                 try:
-                    source.choose(row["published"])
+                    (source or literature()).choose(row["published"])
                 except UsageError as error:
-                    raise UsageError(f"tables.{name}: row '{row['title']}': {error}") from None
+                    raise UsageError(f"table '{table['name']}', row '{row['title']}': {error}") from None

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from adaclip.errors import AdaclipError
 from adaclip.files import read_json
+from adaclip.leakage import overlaps
 from adaclip.report.names import METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Methods that prove the metrics and take no part in ranks: a random score, and the ground truth itself.
+CONTROLS = ("random", "oracle")
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,49 @@ class Evaluation:
     set: str
     metrics: Mapping[str, Any]
     folder: Path
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One figure over the seeds.
+
+    Attributes:
+        values: fractions, one for each seed where it is defined, in the order of the seeds.
+        reason: why there is none, or "".
+        sets: how many sets it is a mean over.
+    """
+
+    values: tuple[float, ...] = ()
+    reason: str = ""
+    sets: int = 1
+
+    @property
+    def mean(self) -> float:
+        """Mean over the seeds; NaN where there is none."""
+        return statistics.fmean(self.values) if self.values else math.nan
+
+    @property
+    def sd(self) -> float:
+        """Sample standard deviation over the seeds; NaN for less than two."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else math.nan
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds it is a mean over."""
+        return len(self.values)
+
+
+def average(parts: Sequence[Measured]) -> Measured:
+    """The mean over sets (or categories) where the figure is defined, seed by seed, so that it has a spread of its own.
+
+    Sets with fewer seeds than others limit the number of seeds: the first ones count.
+    """
+    defined = [part for part in parts if part.values]
+    if not defined:
+        return Measured(reason=next((part.reason for part in parts if part.reason), "no figure"), sets=0)
+    seeds = min(part.seeds for part in defined)
+    means = tuple(statistics.fmean(part.values[index] for part in defined) for index in range(seeds))
+    return Measured(means, sets=len(defined))
 
 
 class Results:
@@ -44,6 +93,7 @@ class Results:
         self.root = Path(plan_file).parent / str(self.plan["root"])
         self.experiments: list[dict[str, Any]] = self.plan["experiments"]
         self.sets: dict[str, dict[str, Any]] = self.plan["sets"]
+        self.by_name = {experiment["name"]: experiment for experiment in self.experiments}
 
     def run_folder(self, experiment: Mapping[str, Any], seed: int) -> Path:
         """Where a checkpoint's files stand."""
@@ -52,17 +102,77 @@ class Results:
     @cached_property
     def evaluations(self) -> list[Evaluation]:
         """Every evaluation of every experiment, in the plan's order."""
-        return [
-            Evaluation(experiment, seed, name, read_json(folder / "metrics.json"), folder)
-            for experiment in self.experiments
-            for name in experiment["evaluate"]
-            for seed in experiment["seeds"]
-            for folder in [self.run_folder(experiment, seed) / name]
-        ]
+        stored: dict[Path, Any] = {}
+        found = []
+        for experiment in self.experiments:
+            for name in experiment["evaluate"]:
+                for seed in experiment["seeds"]:
+                    folder = self.run_folder(experiment, seed) / name
+                    # Experiments share runs.
+                    if folder not in stored:
+                        stored[folder] = _read_metrics(folder / "metrics.json")
+                    found.append(Evaluation(experiment, seed, name, stored[folder], folder))
+        return found
+
+    @cached_property
+    def _by_experiment(self) -> dict[tuple[str, str], list[Evaluation]]:
+        found: dict[tuple[str, str], list[Evaluation]] = {}
+        for evaluation in self.evaluations:
+            found.setdefault((evaluation.experiment["name"], evaluation.set), []).append(evaluation)
+        return found
 
     def of(self, experiment: Mapping[str, Any], name: str) -> list[Evaluation]:
         """The evaluations of an experiment on a set, one for each seed."""
-        return [e for e in self.evaluations if e.experiment["name"] == experiment["name"] and e.set == name]
+        return self._by_experiment.get((experiment["name"], name), [])
+
+    def measured(self, experiment: str, name: str, level: str, metric: str, category: str = "") -> Measured:
+        """A figure over the seeds.
+
+        Args:
+            experiment: its name.
+            name: the set.
+            level: image or pixel.
+            metric: such as auroc.
+            category: of the set, or "" for the mean over its categories.
+        """
+        values, reason = [], ""
+        for found in self._by_experiment.get((experiment, name), []):
+            value = _value(found.metrics, category, level, metric)
+            if value is None:
+                reason = reason or _reason(found.metrics, category, level, metric)
+            else:
+                values.append(value)
+        if values:
+            return Measured(tuple(values))
+        return Measured(reason=reason or f"{experiment} is not evaluated on {name}")
+
+    def categories(self, experiment: str, name: str) -> list[str]:
+        """Categories of a set as an experiment found them; none where it is not evaluated."""
+        found = self._by_experiment.get((experiment, name), [])
+        return list(found[0].metrics["categories"]) if found else []
+
+    def counts(self, experiment: str, name: str) -> tuple[int, int]:
+        """How many normal and anomalous images an experiment was evaluated on."""
+        found = self._by_experiment[experiment, name][0].metrics["categories"].values()
+        anomalous = sum(entry["anomalous"] for entry in found)
+        return sum(entry["images"] for entry in found) - anomalous, anomalous
+
+    def selected_on(self, experiment: str, name: str) -> bool:
+        """Whether an experiment's epoch was chosen on this set."""
+        return bool(self.by_name[experiment]["selection"] == name)
+
+    def overlap(self, experiment: str, name: str) -> int:
+        """How many evaluated images the auxiliary data hold too; 0 where no audit was made."""
+        if self.left_out(experiment, name):
+            return 0
+        audit = self.root / "audit" / "leakage.json"
+        auxiliary = self.by_name[experiment]["auxiliary"]
+        return overlaps(auxiliary, name, audit) if auxiliary and audit.is_file() else 0
+
+    def left_out(self, experiment: str, name: str) -> int:
+        """How many images of a set were not evaluated, since the auxiliary data hold them too."""
+        left_out = self._by_experiment[experiment, name][0].metrics.get("left_out") or {}
+        return int(left_out.get("identical", 0)) + int(left_out.get("near", 0))
 
     @cached_property
     def long(self) -> pd.DataFrame:
@@ -70,63 +180,51 @@ class Results:
 
         `value` is a fraction, NaN where undefined with the `reason`.
         """
+        import pandas as pd
+
         return pd.DataFrame(list(self._rows()))
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         for found in self.evaluations:
             head = {"experiment": found.experiment["name"], "set": found.set, "seed": found.seed}
-            parts = {"": {**found.metrics["mean"], "undefined": {}}, **found.metrics["categories"]}
-            for category, entry in parts.items():
+            for category in ("", *found.metrics["categories"]):
                 for level, metric in METRICS:
-                    value = entry[level][metric]
-                    reason = entry["undefined"].get(f"{level}.{metric}", "")
-                    if category == "" and value is None:
-                        reason = next(iter(self._reasons(found, level, metric)), "undefined in every category")
+                    value = _value(found.metrics, category, level, metric)
                     yield {
                         **head,
                         "category": category,
                         "level": level,
                         "metric": metric,
                         "value": math.nan if value is None else value,
-                        "reason": reason if value is None else "",
+                        "reason": _reason(found.metrics, category, level, metric) if value is None else "",
                     }
-
-    @staticmethod
-    def _reasons(found: Evaluation, level: str, metric: str) -> Iterator[str]:
-        for entry in found.metrics["categories"].values():
-            reason = entry["undefined"].get(f"{level}.{metric}")
-            if reason:
-                yield reason
-
-    @cached_property
-    def spread(self) -> pd.DataFrame:
-        """`long` over the seeds: mean, sd (NaN for one seed) and number of seeds."""
-        keys = ["experiment", "set", "category", "level", "metric"]
-        groups = self.long.groupby(keys, sort=False)
-        table = groups["value"].agg(["mean", "std", "count"]).reset_index()
-        table["reason"] = groups["reason"].first().to_numpy()
-        return table.rename(columns={"std": "sd", "count": "seeds"})
 
     def value(self, experiment: str, name: str, level: str, metric: str, category: str = "") -> tuple[float, float]:
         """Mean and standard deviation over the seeds (NaN where there is none)."""
-        return self._index.get((experiment, name, category, level, metric), (math.nan, math.nan))
+        found = self.measured(experiment, name, level, metric, category)
+        return found.mean, found.sd
 
-    @cached_property
-    def _index(self) -> dict[tuple[str, ...], tuple[float, float]]:
-        return {
-            (row["experiment"], row["set"], row["category"], row["level"], row["metric"]): (row["mean"], row["sd"])
-            for row in self.spread.to_dict("records")
-        }
+    def average(self, experiment: str, names: Sequence[str], level: str, metric: str) -> Measured:
+        """Mean over the sets where a metric is defined."""
+        return average([self.measured(experiment, name, level, metric) for name in names])
 
-    def average(self, experiment: str, names: list[str], level: str, metric: str) -> tuple[float, int]:
-        """Mean over sets where the metric is defined, and how many they are."""
-        values = [self.value(experiment, name, level, metric)[0] for name in names]
-        defined = [value for value in values if not math.isnan(value)]
-        return (sum(defined) / len(defined) if defined else math.nan), len(defined)
 
-    def baseline_of(self, experiment: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """The untrained experiment with the same backbone and model, when the plan has one."""
-        for other in self.experiments:
-            if other["method"] == "untrained" and other["backbone"] == experiment["backbone"]:
-                return other
-        return None
+def _read_metrics(path: Path) -> Any:
+    metrics = read_json(path)
+    if not isinstance(metrics, dict) or not {"categories", "mean"} <= metrics.keys():
+        raise AdaclipError(f"{path} lacks 'categories' or 'mean': evaluate again")
+    return metrics
+
+
+def _value(metrics: Mapping[str, Any], category: str, level: str, metric: str) -> float | None:
+    part = metrics["categories"].get(category, {}) if category else metrics["mean"]
+    value: float | None = part.get(level, {}).get(metric)
+    return value
+
+
+def _reason(metrics: Mapping[str, Any], category: str, level: str, metric: str) -> str:
+    key = f"{level}.{metric}"
+    if category:
+        return str(metrics["categories"].get(category, {}).get("undefined", {}).get(key, "no such category"))
+    reasons = [entry["undefined"].get(key) for entry in metrics["categories"].values()]
+    return next((str(reason) for reason in reasons if reason), "undefined in every category")

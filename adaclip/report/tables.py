@@ -1,215 +1,252 @@
-"""Tables: CSV in full precision, Markdown in percent with mean and spread over seeds."""
+"""All tables of a plan: what they are, and their files."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from adaclip.data.manifest import read_manifest, read_prepared
-from adaclip.files import read_json, write_json, write_text, write_whole
-from adaclip.report.names import METRICS, TABLES
+from adaclip.files import write_json, write_text, write_whole
+from adaclip.report.cautions import cautions
+from adaclip.report.cells import Notes, points, signed
+from adaclip.report.compare import Comparison, Figure, Line, Metric, Point, compare
+from adaclip.report.document import Cell, Column, TableDoc, write_tables_index
+from adaclip.report.leaderboard import leaderboard
+from adaclip.report.measured import MAKERS
+from adaclip.report.names import LEADERBOARD, METRICS, compared
+from adaclip.report.published import Literature
+from adaclip.report.render import latex, markdown
+from adaclip.report.reproduction import reproduction
 from adaclip.report.results import Results
+from adaclip.report.summary import summarise
 
-DASH = "-"
-#: Stands behind a figure on a set that the run's epoch was chosen on.
-SELECTED = "†"
+if TYPE_CHECKING:
+    import pandas as pd
 
-
-def percent(mean: float, sd: float = math.nan) -> str:
-    """A fraction as percent with one decimal, with its spread when there is one; a dash when undefined.
-
-    Example:
-        >>> percent(0.98765), percent(0.5, 0.0123), percent(math.nan)
-        ('98.8', '50.0 ± 1.2', '-')
-    """
-    if math.isnan(mean):
-        return DASH
-    return f"{100 * mean:.1f}" + ("" if math.isnan(sd) else f" ± {100 * sd:.1f}")
+DRAWN = "The images of this run are drawn, so its differences from published figures say nothing about the method."
+RULES = (
+    "In percent. Measured: mean ± sample standard deviation over the seeds; difference: measured minus published. Best "
+    "in bold, second of three or more underlined, published and measured figures together, as printed; controls, "
+    "marked figures and means over fewer sets are not ranked."
+)
 
 
 def write_tables(plan_file: Path, out: Path, summary: Path) -> None:
-    """Write every table of a plan, and the summary.
+    """Write every table of a plan as CSV, Markdown and LaTeX, the index for the page, and the summary.
 
     Args:
-        plan_file: `results/plan.json`.
-        out: folder of the tables.
-        summary: JSON file with the averages, for `dvc metrics`.
+        plan_file: `results/plan.json`, or that of a part.
+        out: folder of the tables; `adaclip.report.names.table_names` says which files.
+        summary: JSON file of figures for `dvc metrics`.
 
     Raises:
         AdaclipError: a file of an evaluation is missing or damaged.
+        UsageError: a row's `published` fits no published figure, or is ambiguous.
     """
     results = Results(plan_file)
-    for name in TABLES:
-        full, rounded = _MAKERS[name](results)
-        with write_whole(out / f"{name}.csv") as part:
-            full.to_csv(part, index=False, lineterminator="\n")
-        write_text(out / f"{name}.md", markdown(rounded))
-    write_json(summary, summarise(results))
+    literature = Literature(own=list(results.sets))
+    comparisons = [compare(table, results, literature, cautions()) for table in results.plan["tables"]]
+    documents = []
+    for document, frame in _all(results, literature, comparisons):
+        documents.append(document)
+        with write_whole(out / f"{document.name}.csv") as part:
+            frame.to_csv(part, index=False, lineterminator="\n")
+        write_text(out / f"{document.name}.md", markdown(document))
+        if document.name != LEADERBOARD:
+            write_text(out / f"{document.name}.tex", latex(document))
+    write_tables_index(out / "index.json", documents)
+    write_json(summary, summarise(results, comparisons))
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """A pipe table."""
-    return str(table.to_markdown(index=False, disable_numparse=True)) + "\n"
+def _all(
+    results: Results, literature: Literature, comparisons: Sequence[Comparison]
+) -> Iterator[tuple[TableDoc, pd.DataFrame]]:
+    for table, comparison in zip(results.plan["tables"], comparisons, strict=True):
+        yield paper_table(table, comparison, results), frame_of(comparison)
+    if compared(results.plan):
+        yield reproduction(results.plan["tables"], comparisons)
+    for make in MAKERS.values():
+        yield make(results)
+    yield leaderboard(results, literature, cautions())
 
 
-def summarise(results: Results) -> dict[str, Any]:
-    """Averages in percent by experiment, over the sets that it was evaluated on; undefined ones are left out."""
-    summary: dict[str, Any] = {}
-    for experiment in results.experiments:
-        found = {}
-        for level, metric in METRICS:
-            mean, count = results.average(experiment["name"], experiment["evaluate"], level, metric)
-            if count:
-                found[f"{level}_{metric}"] = round(100 * mean, 4)
-        summary[experiment["name"]] = found
-    return summary
+def frame_of(comparison: Comparison) -> pd.DataFrame:
+    """Every figure of a comparison in full precision, one in each row; percent and points."""
+    import pandas as pd
+
+    rows = []
+    for level, metric in comparison.metrics:
+        for point in comparison.points:
+            for index, line in enumerate(comparison.lines):
+                figure = comparison.at(index, point, (level, metric))
+                rows.append(
+                    {
+                        "table": comparison.name,
+                        "level": level,
+                        "metric": metric,
+                        "set": point.set,
+                        "category": point.category,
+                        "row": line.title,
+                        "kind": line.kind,
+                        "value": figure.value,
+                        "sd": figure.sd,
+                        "seeds": figure.seeds or None,
+                        "parts": figure.parts[0],
+                        "parts_of": figure.parts[1],
+                        "rank": figure.rank,
+                        "best": figure.best,
+                        "second": figure.second,
+                        "selected": figure.selected,
+                        "overlap": figure.overlap,
+                        "experiment": figure.experiment,
+                        "source": figure.source,
+                        "cautions": " ".join(figure.cautions),
+                        "reason": figure.reason,
+                    }
+                )
+    return pd.DataFrame(rows).astype({"seeds": "Int64"})
 
 
-def _results(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One row for each experiment and set."""
-    full, rounded = [], []
-    for experiment in results.experiments:
-        for name in experiment["evaluate"]:
-            facts = results.sets[name]
-            selected = experiment["selection"] == name and experiment["method"] == "adaclip"
-            head = {"experiment": experiment["name"], "set": name, "domain": facts["domain"]}
-            row: dict[str, Any] = {
-                **head,
-                "auxiliary": "+".join(experiment["auxiliary"]),
-                "seeds": len(experiment["seeds"]),
-                "selected": selected,
-            }
-            shown = {"Experiment": experiment["title"], "Set": facts["title"], "Domain": facts["domain"]}
-            for (level, metric), title in METRICS.items():
-                mean, sd = results.value(experiment["name"], name, level, metric)
-                row[f"{level}_{metric}"], row[f"{level}_{metric}_sd"] = mean, sd
-                shown[title] = percent(mean, sd) + (SELECTED if selected and not math.isnan(mean) else "")
-            full.append(row)
-            rounded.append(shown)
-    return pd.DataFrame(full), pd.DataFrame(rounded)
+def paper_table(table: Mapping[str, Any], comparison: Comparison, results: Results) -> TableDoc:
+    """A comparison laid out as the paper does it.
+
+    By set: metrics and methods down, sets across. By category: categories down, metrics and methods across. By domain:
+    methods down, domains and metrics across.
+    """
+    layout = {"set": _by_set, "category": _by_category, "domain": _by_domain}[comparison.by]
+    notes = Notes()
+    columns, rows, marked = layout(comparison, notes, {name: facts["title"] for name, facts in results.sets.items()})
+    answers, title = table["answers"], table["title"]
+    caption = " ".join(
+        filter(None, [table["note"], DRAWN if results.plan["simulated"] else "", RULES, _ranks(comparison)])
+    )
+    return TableDoc(
+        name=comparison.name,
+        title=f"{answers}: {title}" if answers and not title.startswith(answers) else title,
+        caption=caption,
+        section="paper",
+        columns=tuple(columns),
+        rows=tuple(rows),
+        notes=notes.ordered(),
+        marked=tuple(marked),
+    )
 
 
-def _averages(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One row for each experiment and group of sets: its own by domain, and those that all experiments share."""
-    shared = [
-        name for name in results.sets if all(name in experiment["evaluate"] for experiment in results.experiments)
+def _ranks(comparison: Comparison) -> str:
+    if comparison.by == "category":
+        return ""
+    over = "domains" if comparison.by == "domain" else "sets"
+    return f"Rank: mean over the {over}; ties share theirs."
+
+
+def _by_set(
+    comparison: Comparison, notes: Notes, titles: Mapping[str, str]
+) -> tuple[list[Column], list[tuple[Cell, ...]], list[int]]:
+    columns = [Column("metric", "Metric", filter=True), *_heads()]
+    columns += [Column(_key(point), point.title, "percent") for point in comparison.points]
+    columns.append(Column("rank", "Rank", "number"))
+    rows: list[tuple[Cell, ...]] = []
+    marked = []
+    for metric in comparison.metrics:
+        for index, line in enumerate(comparison.lines):
+            if line.kind == "measured":
+                marked.append(len(rows))
+            heads = _line_cells(comparison, index, [metric], notes)
+            cells = [_cell(comparison.at(index, point, metric), line, notes) for point in comparison.points]
+            rows.append((Cell(METRICS[metric]), *heads, *cells, _rank(comparison, index, [metric])))
+    return columns, rows, marked
+
+
+def _by_domain(
+    comparison: Comparison, notes: Notes, titles: Mapping[str, str]
+) -> tuple[list[Column], list[tuple[Cell, ...]], list[int]]:
+    places = [(point, metric) for point in comparison.points for metric in comparison.metrics]
+    columns = _heads()
+    columns += [
+        Column(f"{_key(point)}_{'_'.join(metric)}", METRICS[metric], "percent", group=point.title)
+        for point, metric in places
     ]
-    domains = list(dict.fromkeys(facts["domain"] for facts in results.sets.values()))
-    full, rounded = [], []
-    for experiment in results.experiments:
-        own = experiment["evaluate"]
-        groups = {domain: [n for n in own if results.sets[n]["domain"] == domain] for domain in domains}
-        groups = {**groups, "all": own, "shared by all experiments": shared}
-        for group, names in groups.items():
-            if not names:
-                continue
-            row = {"experiment": experiment["name"], "sets": group, "number": len(names)}
-            shown = {"Experiment": experiment["title"], "Sets": group, "Number": str(len(names))}
-            for (level, metric), title in METRICS.items():
-                row[f"{level}_{metric}"], _ = results.average(experiment["name"], names, level, metric)
-                shown[title] = percent(row[f"{level}_{metric}"])
-            full.append(row)
-            rounded.append(shown)
-    return pd.DataFrame(full), pd.DataFrame(rounded)
+    columns.append(Column("rank", "Rank", "number"))
+    rows: list[tuple[Cell, ...]] = []
+    marked = []
+    for index, line in enumerate(comparison.lines):
+        if line.kind == "measured":
+            marked.append(index)
+        heads = _line_cells(comparison, index, comparison.metrics, notes)
+        cells = [_cell(comparison.at(index, point, metric), line, notes) for point, metric in places]
+        rows.append((*heads, *cells, _rank(comparison, index, comparison.metrics)))
+    return columns, rows, marked
 
 
-def _categories(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One row for each experiment, set and category."""
-    full, rounded = [], []
-    for experiment in results.experiments:
-        for name in experiment["evaluate"]:
-            counts = results.of(experiment, name)[0].metrics["categories"]
-            for category, entry in counts.items():
-                row: dict[str, Any] = {"experiment": experiment["name"], "set": name, "category": category}
-                row |= {"images": entry["images"], "anomalous": entry["anomalous"]}
-                shown = {"Experiment": experiment["title"], "Set": results.sets[name]["title"], "Category": category}
-                for (level, metric), title in METRICS.items():
-                    mean, sd = results.value(experiment["name"], name, level, metric, category)
-                    row[f"{level}_{metric}"], row[f"{level}_{metric}_sd"] = mean, sd
-                    shown[title] = percent(mean, sd)
-                full.append(row)
-                rounded.append(shown)
-    return pd.DataFrame(full), pd.DataFrame(rounded)
+def _by_category(
+    comparison: Comparison, notes: Notes, titles: Mapping[str, str]
+) -> tuple[list[Column], list[tuple[Cell, ...]], list[int]]:
+    sets = list(dict.fromkeys(point.set for point in comparison.points))
+    several = len({line.row for line in comparison.lines}) > 1
+    columns = [Column("set", "Set", filter=True)] if len(sets) > 1 else []
+    columns.append(Column("category", "Category"))
+    for metric in comparison.metrics:
+        for line in comparison.lines:
+            title = f"{line.title}, {line.kind}" if several else line.kind.capitalize()
+            key = f"{'_'.join(metric)}_{line.row}_{line.kind}"
+            columns.append(Column(key, title, "percent", group=METRICS[metric]))
+    rows: list[tuple[Cell, ...]] = []
+    for point in comparison.points:
+        cells = [
+            _cell(comparison.at(index, point, metric), line, notes)
+            for metric in comparison.metrics
+            for index, line in enumerate(comparison.lines)
+        ]
+        head = [Cell(titles.get(point.set, point.set))] if len(sets) > 1 else []
+        rows.append((*head, Cell(point.title), *cells))
+    return columns, rows, []
 
 
-def _data(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One row for each data set."""
-    full, rounded = [], []
-    for name, facts in results.sets.items():
-        frame = read_manifest(facts["manifest"])
-        prepared = read_prepared(facts["manifest"])
-        test = frame[frame["split"] == "test"]
-        row = {
-            "set": name,
-            "domain": facts["domain"],
-            "layout": prepared["layout"],
-            "categories": frame["category"].nunique(),
-            "test_normal": int((test["label"] == 0).sum()),
-            "test_anomalous": int((test["label"] == 1).sum()),
-            "masks": int((test["mask"] != "").sum()),
-            "labels": " ".join(prepared["labels"]),
-            "warnings": "; ".join(prepared["warnings"]),
-            "url": facts["url"],
-        }
-        full.append(row)
-        rounded.append(
-            {
-                "Set": facts["title"],
-                "Domain": facts["domain"],
-                "Raw layout": row["layout"],
-                "Categories": str(row["categories"]),
-                "Normal": str(row["test_normal"]),
-                "Anomalous": str(row["test_anomalous"]),
-                "Masks": str(row["masks"]),
-                "Figures": " and ".join({"image": "image", "mask": "pixel"}[label] for label in prepared["labels"]),
-            }
+def _heads() -> list[Column]:
+    return [Column("row", "Method", filter=True), Column("kind", "Figures", filter=True)]
+
+
+def _line_cells(comparison: Comparison, index: int, metrics: Sequence[Metric], notes: Notes) -> tuple[Cell, Cell]:
+    """What a line is, with the number of seeds or the sources."""
+    line = comparison.lines[index]
+    figures = [comparison.at(index, point, metric) for point in comparison.points for metric in metrics]
+    if line.kind == "published":
+        sources = dict.fromkeys(
+            figure.source for figure in figures if figure.source and not figure.source.startswith("mean of ")
         )
-    return pd.DataFrame(full), pd.DataFrame(rounded)
+        return Cell(line.title), Cell(line.kind, notes=notes.keys(f"From {source}." for source in sources))
+    if line.kind == "difference":
+        return Cell(line.title), Cell(line.kind)
+    return Cell(line.title), Cell(f"{line.kind}, {_seeds(figures)}")
 
 
-def _cost(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One row for each job: seconds of work, without the start of Python."""
-    full = []
-    seen = set()
-    for experiment in results.experiments:
-        for seed in experiment["seeds"]:
-            folder = results.run_folder(experiment, seed)
-            if folder in seen or experiment["method"] not in ("adaclip", "untrained"):
-                continue
-            seen.add(folder)
-            cost = read_json(folder / "cost.json")
-            full.append({"job": "train", "run": experiment["run"], "seed": seed, "set": "", "images": None, **cost})
-    done = set()
-    for found in results.evaluations:
-        if found.folder not in done:
-            done.add(found.folder)
-            cost = read_json(found.folder / "cost.json")
-            head = {"job": "evaluate", "run": found.experiment["run"], "seed": found.seed, "set": found.set}
-            full.append({**head, "steps": None, **cost})
-    rounded = [
-        {
-            "Job": row["job"],
-            "Run": row["run"],
-            "Seed": str(row["seed"]),
-            "Set": row["set"] or DASH,
-            "Images or steps": str(row["images"] if row["images"] is not None else row["steps"]),
-            "Seconds": f"{row['seconds']:.1f}",
-            "Peak GPU memory": f"{row['peak_gpu_bytes'] / 2**30:.1f} GiB" if row["peak_gpu_bytes"] else DASH,
-            "Device": row["device"],
-        }
-        for row in full
-    ]
-    return pd.DataFrame(full), pd.DataFrame(rounded)
+def _seeds(figures: Sequence[Figure]) -> str:
+    counts = sorted({figure.seeds for figure in figures if figure.seeds})
+    if not counts:
+        return "no figure"
+    several = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
+    return f"{several} {'seed' if counts == [1] else 'seeds'}"
 
 
-_MAKERS: dict[str, Callable[[Results], tuple[pd.DataFrame, pd.DataFrame]]] = {
-    "results": _results,
-    "averages": _averages,
-    "categories": _categories,
-    "data": _data,
-    "cost": _cost,
-}
+def _cell(figure: Figure, line: Line, notes: Notes) -> Cell:
+    said = list(figure.cautions.values())
+    if figure.value is not None and not figure.whole:
+        said.append(f"Mean over {figure.parts[0]} of {figure.parts[1]}; not ranked.")
+    return Cell(
+        signed(figure.value) if line.kind == "difference" else points(figure.value, figure.sd),
+        figure.value,
+        figure.best,
+        figure.second,
+        notes.keys(said, figure.selected, figure.overlap > 0),
+    )
+
+
+def _rank(comparison: Comparison, index: int, metrics: Sequence[Metric]) -> Cell:
+    ranks = [comparison.mean_rank(index, metric)[0] for metric in metrics]
+    known = [rank for rank in ranks if rank is not None]
+    mean = sum(known) / len(known) if known and len(known) == len(ranks) else None
+    return Cell(points(mean), mean)
+
+
+def _key(point: Point) -> str:
+    return f"at_{point.set.replace('-', '_')}"

@@ -37,10 +37,12 @@ rule plan:
 
 
 rule tables:
-    """All tables, as CSV in full precision and as Markdown, and the summary for dvc metrics."""
+    """All tables as CSV in full precision, Markdown and LaTeX, and the summary for dvc metrics."""
     input:
         evaluated("metrics.json", "cost.json"),
         histories(),
+        [manifest_of(name) for name in PLAN.used_sets()],
+        LEAKAGE,
         plan=f"{RESULTS}/plan.json",
     output:
         TABLES,
