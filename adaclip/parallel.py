@@ -13,7 +13,7 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 #: Fewer items than this are worked on without starting processes.
-POOL_FROM = 200
+POOL_FROM = 32
 
 
 def each(
@@ -44,7 +44,9 @@ def each(
                 bar.update()
             return found
         with ProcessPoolExecutor(jobs) as pool:
-            for result in pool.map(function, items, chunksize=16):
+            # Parts so small that no process is left waiting for the last one.
+            chunk = max(1, min(16, len(items) // (8 * jobs)))
+            for result in pool.map(function, items, chunksize=chunk):
                 found.append(result)
                 bar.update()
         return found

@@ -91,7 +91,8 @@ def _data_prepare(arguments: argparse.Namespace) -> None:
     from adaclip.settings import read_mapping
 
     entry = read_mapping(arguments.entry, "entry") if arguments.entry else None
-    summary = prepare(dataset_for(arguments.id, entry), arguments.raw, arguments.out, jobs=arguments.jobs)
+    dataset = dataset_for(arguments.id, entry)
+    summary = prepare(dataset, arguments.raw, arguments.out, arguments.jobs, f"preparing {arguments.id}")
     for warning in summary.warnings:
         print(f"adaclip: warning: {warning}", file=sys.stderr)
     print(summary.text())

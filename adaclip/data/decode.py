@@ -1,7 +1,7 @@
 """Image files as pixels: the one place where files are decoded, whatever their names say they are.
 
-Pillow decodes; `tifffile` reads the TIFFs that Pillow refuses, in the colours that their samples hold. Pixels come as they
-are stored: an EXIF orientation is not applied, because published masks fit the stored pixels.
+Pillow decodes; `tifffile` reads the TIFFs that Pillow refuses, in the colours that their samples hold. Pixels come as
+they are stored: an EXIF orientation is not applied, because published masks fit the stored pixels.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _WIDE = 257
 def open_image(path: str | Path) -> Image.Image:
     """Decode an image.
 
-    16-bit grey is scaled from 0..65535 to 0..255 whatever values occur, so that brightness stays comparable between images.
-    Transparency is dropped: the colours beneath it count.
+    16-bit grey is scaled from 0..65535 to 0..255 whatever values occur, so that brightness stays comparable between
+    images. Transparency is dropped: the colours beneath it count.
 
     Args:
         path: a PNG, JPEG, BMP, TIFF, WebP, GIF or PPM file under any name; of several frames the first counts.
@@ -67,8 +67,8 @@ def open_image(path: str | Path) -> Image.Image:
 def open_mask(path: str | Path) -> Image.Image:
     """Decode a mask.
 
-    The brightest colour counts, as a viewer shows it (so of a palette the colours, not the numbers); transparency is dropped.
-    16-bit values are scaled to 0..255, rounded up; 32-bit ones are 0 or 255. So what is not zero stays so.
+    The brightest colour counts, as a viewer shows it (so of a palette the colours, not the numbers); transparency is
+    dropped. 16-bit values are scaled to 0..255, rounded up; 32-bit ones are 0 or 255. So what is not zero stays so.
 
     Args:
         path: as for `open_image`.
@@ -237,7 +237,7 @@ def _decode_tiff(content: bytes, path: Path) -> Image.Image:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what Pillow warns and tifffile logs of a TIFF's tags out of the way: an error says it, or it does not matter."""
+    """Keep out of the way what Pillow warns and tifffile logs of a TIFF's tags: what matters becomes an error."""
     logger = logging.getLogger("tifffile")
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)

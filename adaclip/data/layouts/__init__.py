@@ -2,35 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from adaclip.data.layouts import colondb, folders, headct, mvtec, pairs
-from adaclip.data.layouts.common import Item, Layout, subfolders
+from adaclip.data.decode import SUFFIXES
+from adaclip.data.layouts import colondb, dagm, folders, headct, ksdd, meta, mvtec, pairs, table, visa
+from adaclip.data.layouts.common import Item, Layout, Reading, subfolders
+from adaclip.data.options import Options, options_of
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
 
 #: In the order in which they are tried: the more specific first.
 LAYOUTS: dict[str, Layout] = {
-    "mvtec": mvtec,
+    "csv": table,
+    "meta": meta,
+    "visa": visa,
+    "ksdd": ksdd,
+    "dagm": dagm,
     "headct": headct,
-    "folders": folders,
-    "pairs": pairs,
+    "mvtec": mvtec,
     "colondb": colondb,
+    "pairs": pairs,
+    "folders": folders,
 }
 #: Archives like to wrap their content in folders: so many are looked into.
-DEPTH = 2
+DEPTH = 3
+#: Images that no layout reads, but that should not be passed over without a word.
+UNREAD = frozenset({".gif", ".jfif", ".jp2", ".ppm", ".pgm", ".dcm"})
+
+
+@dataclass(frozen=True)
+class Original:
+    """An original whose layout is known.
+
+    Attributes:
+        layout: its name.
+        top: the folder where it begins.
+        recognised: what was recognised and where, for a person.
+        options: how it is read.
+        layout_options: names of the options that the layout has besides those that all have.
+        reading: its images, sorted, every one with a name that is its own in the prepared set's folder.
+    """
+
+    layout: str
+    top: Path
+    recognised: str
+    options: Options
+    layout_options: tuple[str, ...]
+    reading: Reading
 
 
 def recognise(root: Path, dataset: Dataset) -> tuple[str, Path]:
     """Find the layout of an original and the folder where it begins.
 
     Args:
-        root: folder that the user or the archive gave; the layout may begin up to two folders below.
+        root: folder that the user or the archive gave; the layout may begin up to three folders below.
         dataset: its registry entry, whose `layout` is obeyed unless it is auto.
 
     Returns:
-        The layout's name and its top folder.
+        The layout's name and its top folder; of several folders at one depth the one whose path names the set, else
+        the first.
 
     Raises:
         AdaclipError: no layout fits; what is there is named.
@@ -38,33 +72,89 @@ def recognise(root: Path, dataset: Dataset) -> tuple[str, Path]:
     if not root.is_dir():
         raise AdaclipError(f"data set '{dataset.id}': no such folder: {root}")
     names = list(LAYOUTS) if dataset.layout == "auto" else [dataset.layout]
-    for folder in _candidates(root, DEPTH):
-        for name in names:
-            if LAYOUTS[name].recognise(folder):
-                return name, folder
+    levels = list(_levels(root))
+    for name in names:
+        for level in levels:
+            fitting = [folder for folder in level if LAYOUTS[name].recognise(folder)]
+            if fitting:
+                named = [folder for folder in fitting if _names(folder.relative_to(root), dataset)]
+                return name, (named or fitting)[0]
     seen = ", ".join(sorted(entry.name for entry in root.iterdir())[:8]) or "nothing"
     wanted = "a known layout" if dataset.layout == "auto" else f"the layout '{dataset.layout}'"
     raise AdaclipError(
-        f"data set '{dataset.id}': {root} is not in {wanted} (it holds {seen}): expected MVTec folders "
-        "(test, ground_truth), two folders such as good and bad, or pairs of image and mask folders"
+        f"data set '{dataset.id}': {root} is not in {wanted} (it holds {seen}): expected the published folders, "
+        "MVTec folders (test, ground_truth), two folders such as good and bad, folders of images and masks, meta.json "
+        "or manifest.csv"
     )
 
 
-def read_items(root: Path, dataset: Dataset) -> tuple[str, list[Item]]:
-    """The images of an original in sorted order, and the name of its layout.
+def read_original(root: Path, dataset: Dataset) -> Original:
+    """Recognise an original and list its images.
 
     Raises:
         AdaclipError: no layout fits, no image is there, or images and masks do not pair.
+        UsageError: an option that the layout does not have.
     """
     name, top = recognise(root, dataset)
-    items = sorted(LAYOUTS[name].items(top, dataset), key=lambda item: (item.category, item.split, str(item.image)))
-    if not items:
+    layout = LAYOUTS[name]
+    options = options_of(dataset, layout.OPTIONS, name)
+    reading = layout.read(top, dataset, options)
+    if not reading.items:
         raise AdaclipError(f"data set '{dataset.id}': no image in {root} (layout {name})")
-    return name, items
+    items = sorted(
+        reading.items, key=lambda item: (item.category, item.split, item.image.relative_to(top).as_posix(), item.name)
+    )
+    notes = [*reading.notes, *_unused(top, items)]
+    where = f" in {top.relative_to(root).as_posix()}" if top != root else ""
+    shown = Reading(_with_own_names(items, top), notes, reading.test)
+    return Original(name, top, layout.TITLE + where, options, layout.OPTIONS, shown)
 
 
-def _candidates(root: Path, depth: int) -> Iterator[Path]:
+def _levels(root: Path) -> Iterator[list[Path]]:
     level = [root]
-    for _ in range(depth + 1):
-        yield from level
+    for _ in range(DEPTH + 1):
+        yield level
         level = [below for folder in level for below in subfolders(folder)]
+
+
+def _names(path: Path, dataset: Dataset) -> bool:
+    """Whether a path names a set, however it is written: CVC-ColonDB names colondb."""
+    return _plain(dataset.id) in _plain(path.as_posix())
+
+
+def _plain(text: str) -> str:
+    return "".join(letter for letter in text.lower() if letter.isalnum())
+
+
+def _with_own_names(items: Sequence[Item], top: Path) -> list[Item]:
+    """Give images of equal names that go into one folder a name made of their path."""
+
+    def place(item: Item) -> tuple[str, str, str, str]:
+        return item.category, item.split, item.defect, item.name or item.image.name
+
+    def longer(item: Item) -> Item:
+        return dataclasses.replace(item, name="_".join(item.image.relative_to(top).parts))
+
+    count = Counter(map(place, items))
+    named = [longer(item) if count[place(item)] > 1 else item for item in items]
+    twice = next((where for where, times in Counter(map(place, named)).items() if times > 1), None)
+    if twice is not None:
+        raise AdaclipError(f"two images of {top} would both be called {'/'.join(twice)}, or one is listed twice")
+    return named
+
+
+def _unused(top: Path, items: Sequence[Item]) -> list[str]:
+    """Say so when images lie there that are not part of what was read."""
+    used = {path for item in items for path in (item.image, item.mask) if path is not None}
+    left = [
+        path
+        for path in sorted(top.rglob("*"))
+        if path.suffix.lower() in SUFFIXES | UNREAD
+        and path not in used
+        and path.is_file()
+        # Archives of some systems hold a hidden shadow of every file.
+        and not any(part.startswith((".", "__MACOSX")) for part in path.relative_to(top).parts)
+    ]
+    if not left:
+        return []
+    return [f"{len(left)} image files are not part of the set, such as {left[0].relative_to(top).as_posix()}"]

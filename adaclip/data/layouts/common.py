@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from adaclip.data.decode import SUFFIXES
+from adaclip.data.options import Options
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
 
 
 @dataclass(frozen=True)
 class Item:
-    """One image of an original; `defect` is the raw folder's word for what it shows."""
+    """One image of an original.
+
+    Attributes:
+        category: such as `bottle`.
+        split: `train` or `test`.
+        image: its file.
+        mask: its mask's file, or None. A normal image may have one, which must be empty.
+        label: 0 normal, 1 anomalous.
+        defect: the raw folder's word for what it shows.
+        box: the part of the image and mask that is meant (left, top, right, bottom), or None for the whole.
+        name: file name in the prepared set, or "" for the image's own.
+    """
 
     category: str
     split: str
@@ -22,16 +34,41 @@ class Item:
     mask: Path | None
     label: int
     defect: str
+    box: tuple[int, int, int, int] | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a layout found.
+
+    Attributes:
+        items: in any order.
+        notes: what was decided on the way, for a person; one sentence each, without a full stop.
+        test: expected counts of the test split where an option changes the published ones, else None.
+    """
+
+    items: Sequence[Item]
+    notes: Sequence[str] = field(default_factory=list)
+    test: Mapping[str, int] | None = None
 
 
 class Layout(Protocol):
     """A raw layout."""
 
+    @property
+    def TITLE(self) -> str:  # noqa: N802
+        """What it looks like, for a person."""
+
+    @property
+    def OPTIONS(self) -> tuple[str, ...]:  # noqa: N802
+        """The options it obeys besides those that all do."""
+
     def recognise(self, folder: Path) -> bool:
         """Whether `folder` is the top of this layout."""
 
-    def items(self, top: Path, dataset: Dataset) -> list[Item]:
-        """The images below `top`, in any order."""
+    def read(self, top: Path, dataset: Dataset, options: Options) -> Reading:
+        """The images below `top`."""
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -42,12 +79,20 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """Image files directly in a folder, sorted by name."""
+    """Image files directly in a folder, sorted by name; links that lead nowhere are among them, to be named later."""
     return sorted(
         entry
         for entry in folder.iterdir()
-        if entry.suffix.lower() in SUFFIXES and not entry.name.startswith(".") and entry.is_file()
+        if entry.suffix.lower() in SUFFIXES
+        and not entry.name.startswith(".")
+        and (entry.is_file() or entry.is_symlink())
     )
+
+
+def child(folder: Path, *names: str) -> Path | None:
+    """The subfolder with one of these names, in small or capital letters; None when there is none."""
+    wanted = {name.lower() for name in names}
+    return next((below for below in subfolders(folder) if below.name.lower() in wanted), None)
 
 
 def only_category(dataset: Dataset) -> str:
@@ -55,15 +100,44 @@ def only_category(dataset: Dataset) -> str:
     return next(iter(dataset.categories)) if len(dataset.categories) == 1 else dataset.id
 
 
+def known_category(name: str, dataset: Dataset, where: Path) -> str:
+    """A category's name when the registry lists it or lists none.
+
+    Raises:
+        AdaclipError: the registry lists others only.
+    """
+    if dataset.categories and name not in dataset.categories:
+        raise AdaclipError(
+            f"data set '{dataset.id}': unknown category '{name}' in {where} "
+            f"(known: {', '.join(dataset.categories)}): rename it there, or add it under 'categories'"
+        )
+    return name
+
+
+def named_file(top: Path, name: str, where: str) -> Path:
+    """A file that a table names, relative to `top` with "/".
+
+    Raises:
+        AdaclipError: there is no such file, or it lies outside `top`, where no change to it would be noticed.
+    """
+    relative = PurePosixPath(name.replace("\\", "/"))
+    if relative.is_absolute() or ".." in relative.parts:
+        raise AdaclipError(f"{where}: {name} leads out of {top}: give a path below it")
+    path = top / relative
+    if not path.is_file():
+        raise AdaclipError(f"{where} names a file that is not there: {path}")
+    return path
+
+
 def pair(images: Iterable[Path], masks: Iterable[Path], endings: Iterable[str], where: str) -> dict[Path, Path]:
     """Pair masks with images by name: a mask's stem is the image's, perhaps with one of `endings`.
 
-    Position in a sorted listing is no pairing: one missing file would shift all that follow.
+    Position in a sorted listing is no pairing: one missing file would shift all that follow. Suffixes may differ.
 
     Args:
         images: image files.
         masks: mask files.
-        endings: such as `_mask`.
+        endings: such as `_mask`, in small letters; in file names their letters may be capitals.
         where: what to call the place in errors.
 
     Returns:
@@ -72,23 +146,25 @@ def pair(images: Iterable[Path], masks: Iterable[Path], endings: Iterable[str], 
     Raises:
         AdaclipError: an image without a mask, a mask without an image, or two that claim the same partner.
     """
-    images = list(images)
     by_stem: dict[str, Path] = {}
     for mask in masks:
         stem = mask.stem
         for ending in endings:
-            stem = stem.removesuffix(ending)
+            if stem.lower().endswith(ending):
+                stem = stem[: -len(ending)]
+                break
         if stem in by_stem:
             raise AdaclipError(f"{where}: two masks for one image: {by_stem[stem].name} and {mask.name}")
         by_stem[stem] = mask
     found: dict[Path, Path] = {}
+    claimed: dict[str, Path] = {}
     for image in images:
+        if image.stem in claimed:
+            raise AdaclipError(f"{where}: {claimed[image.stem].name} and {image.name} claim the same mask")
         if image.stem not in by_stem:
             raise AdaclipError(f"{where}: no mask for image {image}")
+        claimed[image.stem] = image
         found[image] = by_stem.pop(image.stem)
-        twin = next((other for other in images if other != image and other.stem == image.stem), None)
-        if twin is not None:
-            raise AdaclipError(f"{where}: {image.name} and {twin.name} claim the same mask")
     if by_stem:
         raise AdaclipError(f"{where}: mask without an image: {next(iter(by_stem.values()))}")
     return found

@@ -1,12 +1,15 @@
-"""Labels by folder: `yes` and `no`, `good` and `bad`, and other such pairs, without masks."""
+"""Labels by folder, without masks: `yes` and `no` (BrainMRI, Br35H), `good` and `bad`, and other such pairs."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from adaclip.data.layouts.common import Item, images_in, only_category, subfolders
+from adaclip.data.layouts.common import Item, Reading, images_in, only_category, subfolders
+from adaclip.data.options import Options
 from adaclip.data.registry import Dataset
 
+TITLE = "two folders of images (such as no and yes, good and bad)"
+OPTIONS = ()
 NORMAL = frozenset({"no", "good", "normal", "ok", "healthy", "negative", "pass"})
 ANOMALOUS = frozenset(
     {
@@ -32,12 +35,14 @@ def recognise(folder: Path) -> bool:
     return bool(names & NORMAL) and bool(names & ANOMALOUS)
 
 
-def items(top: Path, dataset: Dataset) -> list[Item]:
+def read(top: Path, dataset: Dataset, options: Options) -> Reading:
     """All images, as the test split; other folders (Br35H's `pred`) are not part of the set."""
     category = only_category(dataset)
-    return [
-        Item(category, "test", image, None, int(kind.name.lower() in ANOMALOUS), kind.name)
-        for kind in subfolders(top)
-        if kind.name.lower() in NORMAL | ANOMALOUS
-        for image in images_in(kind)
-    ]
+    return Reading(
+        [
+            Item(category, "test", image, None, int(kind.name.lower() in ANOMALOUS), kind.name)
+            for kind in subfolders(top)
+            if kind.name.lower() in NORMAL | ANOMALOUS
+            for image in images_in(kind)
+        ]
+    )

@@ -1,17 +1,24 @@
-"""MVTec's layout: `<category>/{train,test}/<good or defect>/NNN.png`, `<category>/ground_truth/<defect>/NNN_mask.png`.
+"""MVTec's layout: `<category>/{train,test}/<kind>`, `<category>/ground_truth/<kind>`.
 
-Also a folder that is one category by itself, with `test` directly in it.
+MPDD, DTD-Synthetic and BTAD have it too. Images lie in `test/good` or `test/<defect>` (BTAD: `ok` and `ko`), masks in
+`ground_truth/<defect>` with the image's stem, perhaps with `_mask` behind it, and a suffix of their own. A folder may
+also be one category by itself.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from adaclip.data.layouts.common import Item, images_in, pair, subfolders
+from adaclip.data.layouts.common import Item, Reading, child, images_in, known_category, pair, subfolders
+from adaclip.data.options import Options
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
 
+TITLE = "MVTec folders (<category>/test/<kind>, <category>/ground_truth/<kind>)"
+OPTIONS = ()
 NORMAL = frozenset({"good", "ok"})
+#: What mask names add to the image's.
+ENDINGS = ("_mask",)
 
 
 def recognise(folder: Path) -> bool:
@@ -20,23 +27,22 @@ def recognise(folder: Path) -> bool:
 
 
 def _is_category(folder: Path) -> bool:
-    return (folder / "test").is_dir() and any(images_in(below) for below in subfolders(folder / "test"))
+    test = child(folder, "test")
+    return test is not None and any(images_in(below) for below in subfolders(test))
 
 
-def items(top: Path, dataset: Dataset) -> list[Item]:
+def read(top: Path, dataset: Dataset, options: Options) -> Reading:
     """The images of both splits."""
     if _is_category(top):
-        return _category(top, _category_name(top, dataset), dataset)
-    found = []
-    for folder in subfolders(top):
-        if _is_category(folder):
-            if dataset.categories and folder.name not in dataset.categories:
-                raise AdaclipError(
-                    f"data set '{dataset.id}': unknown category '{folder.name}' in {top} "
-                    f"(known: {', '.join(dataset.categories)}): rename the folder, or add it under 'categories'"
-                )
-            found += _category(folder, folder.name, dataset)
-    return found
+        return Reading(_category(top, _category_name(top, dataset), dataset))
+    return Reading(
+        [
+            item
+            for folder in subfolders(top)
+            if _is_category(folder)
+            for item in _category(folder, known_category(folder.name, dataset, top), dataset)
+        ]
+    )
 
 
 def _category_name(top: Path, dataset: Dataset) -> str:
@@ -53,31 +59,24 @@ def _category_name(top: Path, dataset: Dataset) -> str:
 
 
 def _category(folder: Path, category: str, dataset: Dataset) -> list[Item]:
-    truth = folder / "ground_truth"
-    if "mask" in dataset.labels and not truth.is_dir():
+    truth = child(folder, "ground_truth")
+    if "mask" in dataset.labels and truth is None:
         raise AdaclipError(
             f"data set '{dataset.id}': {folder} has no ground_truth folder, but the set should have masks"
         )
+    kinds_with_masks = {below.name: images_in(below) for below in subfolders(truth)} if truth else {}
     found = []
     for split in ("train", "test"):
-        if not (folder / split).is_dir():
-            continue
-        for kind in subfolders(folder / split):
+        for kind in subfolders(folder_of) if (folder_of := child(folder, split)) else []:
             images = images_in(kind)
             normal = kind.name.lower() in NORMAL
             masks: dict[Path, Path] = {}
-            if truth.is_dir() and not normal:
-                masks = pair(
-                    images, _masks(truth / kind.name), ("_mask",), f"data set '{dataset.id}' {category}/{kind.name}"
-                )
+            if truth and not normal:
+                where = f"data set '{dataset.id}' {category}/{kind.name}"
+                masks = pair(images, kinds_with_masks.get(kind.name, ()), ENDINGS, where)
             found += [Item(category, split, image, masks.get(image), int(not normal), kind.name) for image in images]
-    if truth.is_dir():
-        kinds = {item.defect for item in found}
-        for orphan in subfolders(truth):
-            if orphan.name not in kinds and images_in(orphan):
-                raise AdaclipError(f"data set '{dataset.id}': masks without images: {orphan}")
+    kinds = {item.defect for item in found if item.label}
+    for name, masks_of_kind in kinds_with_masks.items():
+        if masks_of_kind and name not in kinds:
+            raise AdaclipError(f"data set '{dataset.id}': masks without images: {masks_of_kind[0].parent}")
     return found
-
-
-def _masks(folder: Path) -> list[Path]:
-    return images_in(folder) if folder.is_dir() else []

@@ -1,0 +1,100 @@
+"""What a user or a download put down as an original: a folder, an archive, or a folder of archives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adaclip.data.layouts import Original, read_original, recognise
+from adaclip.data.layouts.common import images_in
+from adaclip.data.registry import Dataset
+from adaclip.errors import AdaclipError
+
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".7z")
+#: An archive may hold archives, and those again.
+ROUNDS = 2
+
+
+def open_original(raw: Path, dataset: Dataset, work: Path) -> Original:
+    """Unpack what is packed, and list the images.
+
+    Args:
+        raw: folder or archive. A folder whose layout is not recognised may hold archives, which are unpacked
+            side by side.
+        dataset: the registry entry.
+        work: an empty folder for what is unpacked, on the file system of the prepared set.
+
+    Raises:
+        AdaclipError: no layout fits, an archive is damaged, or images and masks do not pair.
+    """
+    if raw.is_file() and not raw.name.lower().endswith(ARCHIVES) and raw.suffix.lower() in (".csv", ".json"):
+        raise AdaclipError(
+            f"{raw} is a list of images: give the folder that holds it (the list as manifest.csv or meta.json)"
+        )
+    folder = raw
+    waiting = [raw] if raw.is_file() else []
+    for number in range(ROUNDS + 1):
+        if waiting:
+            folder = _unpack_all(waiting, work / f"unpacked{number}")
+        try:
+            recognise(folder, dataset)
+        except AdaclipError:
+            waiting = _archives(folder)
+            if not waiting or number == ROUNDS:
+                raise
+        else:
+            break
+    return read_original(folder, dataset)
+
+
+def _archives(folder: Path) -> list[Path]:
+    """Archive files in a folder or one level below."""
+    return sorted(
+        path
+        for pattern in ("*", "*/*")
+        for path in folder.glob(pattern)
+        if path.name.lower().endswith(ARCHIVES) and not path.name.startswith(".") and path.is_file()
+    )
+
+
+def _unpack_all(archives: list[Path], folder: Path) -> Path:
+    """Unpack archives into one folder, as if each had been unpacked there by hand."""
+    folder.mkdir(parents=True)
+    for number, archive in enumerate(archives):
+        alone = folder.with_name(f"{folder.name}-{number}")
+        unpack(archive, alone)
+        # Images at the top of an archive would mix with those of the next one.
+        name = archive.name.split(".")[0] if len(archives) > 1 and images_in(alone) else ""
+        _merge(alone, folder / name, archive)
+    return folder
+
+
+def _merge(source: Path, target: Path, archive: Path) -> None:
+    if not target.exists():
+        source.rename(target)
+        return
+    for entry in sorted(source.iterdir()):
+        place = target / entry.name
+        if entry.is_dir() and place.is_dir():
+            _merge(entry, place, archive)
+        elif place.exists():
+            raise AdaclipError(f"{archive} holds {entry.name}, and so does another archive beside it: keep one of them")
+        else:
+            entry.rename(place)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack tar or zip; Python's own filter keeps every path inside `folder` and links and devices out."""
+    import tarfile
+    import zipfile
+
+    try:
+        if tarfile.is_tarfile(archive):
+            with tarfile.open(archive) as tar:
+                tar.extractall(folder, filter="data")
+        elif zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as compressed:
+                compressed.extractall(folder)
+        else:
+            raise AdaclipError(f"{archive} is neither a tar nor a zip archive")
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+        raise AdaclipError(f"cannot unpack {archive}: {error}: get it again") from error

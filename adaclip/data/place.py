@@ -1,0 +1,173 @@
+"""One image on its way into a prepared set: read once, decoded, checked against its mask, linked or converted."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+from adaclip.data.decode import as_image, as_mask, decode, is_mislabelled_colour, is_wide, read
+from adaclip.data.layouts.common import Item
+from adaclip.data.manifest import ManifestRow
+from adaclip.data.options import Options
+from adaclip.errors import AdaclipError
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An image of a prepared set, and what is worth knowing of its files.
+
+    Attributes:
+        row: of the manifest.
+        highest: value of a 16-bit grey image, else None.
+        reference_grey: whether it was read as the reference reads it, and not in colour.
+        growth: of a mask with more values than two, by what factor `nonzero` marks more than `half`; else None.
+    """
+
+    row: ManifestRow
+    highest: int | None = None
+    reference_grey: bool = False
+    growth: float | None = None
+
+
+def folders_of(item: Item) -> tuple[PurePosixPath, PurePosixPath]:
+    """Folders of an item's image and mask, relative to the prepared set."""
+    parts = [_part(text) for text in (item.category, item.split, item.defect)]
+    return PurePosixPath("images", *parts), PurePosixPath("masks", *parts)
+
+
+def _part(text: str) -> str:
+    """A name from a table as the name of one folder."""
+    name = re.sub(r"[/\\\0]", "_", text).strip()
+    return name if name.strip(".") else "_"
+
+
+def place(dataset: str, out: Path, options: Options, items: Sequence[Item]) -> list[Placed]:
+    """Put the items of one image file into a prepared set whose folders are there.
+
+    What can be read later without knowing any option is linked as it is (copied where the file system has no links);
+    the rest is written as PNG.
+
+    Args:
+        dataset: id of the set.
+        out: folder of the prepared set.
+        options: how to read.
+        items: parts of one image, or one item that is the whole of it.
+
+    Raises:
+        AdaclipError: a file is damaged, or the mask does not fit; the file is named.
+    """
+    source = items[0].image
+    content = read(source)
+    image = decode(content, source)
+    size = image.size
+    highest = int(image.getextrema()[1]) if is_wide(image) else None  # type: ignore[arg-type]
+    grey = options.tiff_reading == "reference_grey" and is_mislabelled_colour(content)
+    picture = image.getchannel(0) if grey else image
+    if picture.mode[0] in "IF":
+        picture = as_image(picture, source)
+    mask = None if items[0].mask is None else _open_mask(items[0].mask, source, size)
+    found = []
+    for item in items:
+        image_folder, mask_folder = folders_of(item)
+        name = item.name or source.name
+        if picture is image and item.box is None:
+            _link(source, out / image_folder / name)
+            sha256 = hashlib.sha256(content).hexdigest()
+        else:
+            name = _png_name(name)
+            picture.load()
+            sha256 = _write_png(picture.crop(item.box) if item.box else picture, out / image_folder / name)
+        growth = None
+        mask_path = ""
+        if mask is not None and item.mask is not None:
+            part = mask.crop(item.box) if item.box else mask
+            growth = _check_mask(item, part, options)
+            if item.label:
+                mask_name = _place_mask(item, part, out / mask_folder, options)
+                mask_path = str(mask_folder / mask_name)
+        width, height = (item.box[2] - item.box[0], item.box[3] - item.box[1]) if item.box else size
+        row = ManifestRow(
+            dataset,
+            item.category,
+            item.split,
+            str(image_folder / name),
+            mask_path,
+            item.label,
+            item.defect,
+            width,
+            height,
+            sha256,
+        )
+        found.append(Placed(row, highest, grey, growth))
+    return found
+
+
+def _open_mask(path: Path, image: Path, size: tuple[int, int]) -> Image.Image:
+    mask = as_mask(decode(read(path), path))
+    if mask.size != size:
+        raise AdaclipError(
+            f"mask {path} is {mask.size[0]} x {mask.size[1]}, but its image {image} is {size[0]} x {size[1]}"
+        )
+    return mask
+
+
+def _check_mask(item: Item, mask: Image.Image, options: Options) -> float | None:
+    """Whether a mask says what its label says; how much the rules differ on it (see `Placed.growth`)."""
+    counts = mask.histogram()
+    area = sum(counts[options.threshold + 1 :])
+    if item.label and not area:
+        hint = "" if not sum(counts[1:]) else f" above {options.threshold} (option mask_rule: {options.mask_rule})"
+        raise AdaclipError(f"mask {item.mask} is empty{hint}, but its image {item.image} is labelled anomalous")
+    if not item.label and area:
+        raise AdaclipError(f"mask {item.mask} marks {area} pixels, but its image {item.image} is labelled normal")
+    if sum(count > 0 for count in counts[1:]) < 2:
+        return None
+    half = sum(counts[128:])
+    return sum(counts[1:]) / half if half else None
+
+
+def _place_mask(item: Item, mask: Image.Image, folder: Path, options: Options) -> str:
+    assert item.mask is not None
+    # A name that was made to be the image's own is the mask's own too.
+    made = PurePosixPath(item.name).stem if item.name else ""
+    if options.threshold == 0 and item.box is None:
+        name = made + item.mask.suffix if made else item.mask.name
+        _link(item.mask, folder / name)
+        return name
+    name = f"{made}.png" if made else _png_name(item.mask.name)
+    _write_png(mask.point([255 if value > options.threshold else 0 for value in range(256)]), folder / name)
+    return name
+
+
+def _png_name(name: str) -> str:
+    """A name that ends in .png, and no other file's: `1.tif` and `1.jpg` may stand side by side."""
+    return name if name.lower().endswith(".png") else f"{name}.png"
+
+
+def _write_png(image: Image.Image, target: Path) -> str:
+    """Write an image and give the SHA-256 of the file."""
+    stream = io.BytesIO()
+    image.save(stream, format="PNG")
+    content = stream.getvalue()
+    # A file that is there may be a link to somebody's original.
+    with target.open("xb") as file:
+        file.write(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source.resolve(), target)
+    except FileExistsError:
+        raise AdaclipError(f"{source} would replace another image called {target.name}: rename one of them") from None
+    except OSError:
+        # Another file system, or a system that forbids it.
+        shutil.copyfile(source, target)
