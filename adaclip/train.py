@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import csv
 import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -20,14 +19,13 @@ from adaclip.data.rows import Row, read_rows
 from adaclip.data.torchset import Batch, ImageSet, batches
 from adaclip.device import computing, describe, peak_memory
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.evaluate import pixel_f1_max
 from adaclip.features import read_features
 from adaclip.files import write_json, write_whole
 from adaclip.leakage import refuse_leakage
 from adaclip.losses import Loss, training_loss
 from adaclip.model import AdaCLIP
 from adaclip.progress import progress
-from adaclip.settings import BackboneSettings, EvaluateSettings, ModelSettings, TrainSettings, as_dict
+from adaclip.settings import BackboneSettings, ModelSettings, TrainSettings, as_dict
 
 HISTORY = ("epoch", "images", "loss", "loss_image", "loss_focal", "loss_dice", "selection_pixel_f1_max")
 
@@ -40,6 +38,23 @@ class Source:
     features: Path
 
 
+class Chooser(Protocol):
+    """Looks at the network after each epoch and keeps one epoch's parameters.
+
+    Attributes:
+        dataset: id of the set that it looks at.
+        epoch: the one chosen so far.
+        state: its parameters.
+    """
+
+    dataset: str
+    epoch: int | None
+    state: dict[str, Tensor]
+
+    def judge(self, network: AdaCLIP, epoch: int) -> float:
+        """The value of this epoch's parameters."""
+
+
 def train(
     name: str,
     method: Literal["adaclip", "untrained"],
@@ -49,8 +64,7 @@ def train(
     *,
     seed: int,
     auxiliary: Sequence[Source],
-    selection: Source | None,
-    evaluation: EvaluateSettings,
+    choose: Chooser | None,
     out: Path,
     history: Path,
     cost: Path,
@@ -67,8 +81,8 @@ def train(
         settings: how to train.
         seed: of parameters, order and mosaics.
         auxiliary: prepared sets to train on, their test split.
-        selection: the set on which the best epoch is chosen; wanted exactly when `settings.selection` names one.
-        evaluation: how that set is evaluated.
+        choose: chooses the best epoch (`adaclip.selection.Selection`), or None to keep the last; wanted exactly when
+            `settings.selection` names a set.
         out: the checkpoint, `.safetensors`.
         history: a CSV with one row for each epoch, columns `HISTORY`.
         cost: a JSON file with seconds, device and memory.
@@ -79,10 +93,10 @@ def train(
         AdaclipError: unreadable data, or a loss that is not finite (nothing is saved then).
         UsageError: settings that do not go together.
     """
-    if (settings.selection is None) != (selection is None):
+    if (settings.selection is None) != (choose is None):
         raise UsageError(
             f"run {name}: selection is {settings.selection}, "
-            f"so its manifest must {'not ' * (selection is not None)}be given"
+            f"so its manifest must {'not ' * (choose is not None)}be given"
         )
     started = time.monotonic()
     frozen = make_backbone(backbone, device)
@@ -95,17 +109,18 @@ def train(
     if method == "adaclip":
         rows, embeddings = _read_sources(auxiliary, backbone)
         sets = list(dict.fromkeys(row.dataset for row in rows))
-        chooser = _Chooser(selection, backbone, evaluation, sets, name, workers) if selection else None
+        if choose is not None:
+            refuse_leakage(sets, [choose.dataset], f"run {name}: selection")
         trainer = _Trainer(network, settings, rows, embeddings, seed, name, workers)
         for epoch in range(1, settings.epochs + 1):
             record = trainer.epoch(epoch)
-            if chooser is not None:
-                record["selection_pixel_f1_max"] = chooser.judge(network, epoch)
+            if choose is not None:
+                record["selection_pixel_f1_max"] = choose.judge(network, epoch)
             rows_written.append(record)
         steps = trainer.steps
-        if chooser is not None:
-            best_epoch = chooser.epoch
-            network.load_state_dict(chooser.state)
+        if choose is not None:
+            best_epoch = choose.epoch
+            network.load_state_dict(choose.state)
     provenance = {
         "run": name,
         "method": method,
@@ -243,37 +258,3 @@ class _Trainer:
                 0, mosaic, self.network.backbone.encode_image(batch.images[mosaic]).float()
             )
         return embedding
-
-
-class _Chooser:
-    """Keeps the parameters of the epoch with the best pixel F1-max on a selection set."""
-
-    def __init__(
-        self,
-        source: Source,
-        backbone: BackboneSettings,
-        evaluation: EvaluateSettings,
-        auxiliary: Sequence[str],
-        name: str,
-        workers: int,
-    ) -> None:
-        self.rows = read_rows(source.manifest)
-        refuse_leakage(auxiliary, [self.rows[0].dataset], f"run {name}: selection")
-        self.embeddings = read_features(source.features, backbone, source.manifest)
-        self.evaluation, self.workers = evaluation, workers
-        self.best = -math.inf
-        self.epoch: int | None = None
-        self.state: dict[str, Tensor] = {}
-
-    def judge(self, network: AdaCLIP, epoch: int) -> float:
-        value = pixel_f1_max(network.eval(), self.rows, self.embeddings, self.evaluation, workers=self.workers)
-        network.train()
-        if math.isnan(value):
-            raise AdaclipError(
-                f"cannot select on '{self.rows[0].dataset}': "
-                "its pixel F1-max is undefined (no masks, or no anomalous image)"
-            )
-        if value > self.best:
-            self.best, self.epoch = value, epoch
-            self.state = copy.deepcopy(network.state_dict())
-        return value

@@ -160,6 +160,14 @@ def _train(arguments: argparse.Namespace) -> None:
     from adaclip.device import take_device
     from adaclip.train import Source, train
 
+    device = take_device(arguments.device, arguments.threads)
+    choose = None
+    if arguments.selection_manifest:
+        from adaclip.selection import Selection
+
+        choose = Selection(
+            arguments.selection_manifest, arguments.selection_features, backbone, evaluation, arguments.workers
+        )
     train(
         arguments.name,
         arguments.method,
@@ -168,14 +176,11 @@ def _train(arguments: argparse.Namespace) -> None:
         settings,
         seed=arguments.seed,
         auxiliary=[Source(m, f) for m, f in zip(arguments.manifest, arguments.features, strict=True)],
-        selection=Source(arguments.selection_manifest, arguments.selection_features)
-        if arguments.selection_manifest
-        else None,
-        evaluation=evaluation,
+        choose=choose,
         out=arguments.out,
         history=arguments.history or arguments.out.with_name("history.csv"),
         cost=arguments.cost or arguments.out.with_name("cost.json"),
-        device=take_device(arguments.device, arguments.threads),
+        device=device,
         workers=arguments.workers,
     )
 

@@ -16,6 +16,7 @@ from adaclip.checkpoint import read_metadata
 from adaclip.device import computing
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.features import compute_features
+from adaclip.selection import Selection
 from adaclip.settings import BackboneSettings, EvaluateSettings, ModelSettings, TrainSettings
 from adaclip.train import HISTORY, Source, train
 
@@ -41,11 +42,12 @@ def run(out: Path, sources, settings: TrainSettings = FAST, **options):
         "method": "adaclip",
         "model": MODEL,
         "seed": 0,
-        "selection": None,
-        "evaluation": EvaluateSettings(smoothing=1.0),
         "workers": 0,
         **options,
     }
+    selection = arguments.pop("selection", None)
+    if selection is not None:
+        selection = Selection(selection.manifest, selection.features, TINY, EvaluateSettings(smoothing=1.0))
     train(
         "run",
         arguments.pop("method"),
@@ -53,6 +55,7 @@ def run(out: Path, sources, settings: TrainSettings = FAST, **options):
         arguments.pop("model"),
         settings,
         auxiliary=sources,
+        choose=selection,
         out=out / "checkpoint.safetensors",
         history=out / "history.csv",
         cost=out / "cost.json",
@@ -152,7 +155,7 @@ def test_selection_keeps_the_best_epoch_and_marks_it(source, tmp_path, monkeypat
         states.append({name: value.clone() for name, value in model.state_dict().items()})
         return next(values)
 
-    monkeypatch.setattr("adaclip.train.pixel_f1_max", judge)
+    monkeypatch.setattr("adaclip.selection.pixel_f1_max", judge)
     path = run(tmp_path / "out", [toy], settings, selection=chosen)
     provenance = read_metadata(path)["provenance"]
     assert provenance["selection"] == "chosen"

@@ -27,12 +27,12 @@ rule evaluate:
     threads: RUNTIME["threads"]
     resources:
         gpu=GPU,
+        workers=RUNTIME["workers"],
     params:
         out=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/{{set}}",
         evaluation=settings(CONFIG.evaluation),
         overlap=CONFIG.leakage,
         device=RUNTIME["device"],
-        workers=RUNTIME["workers"],
         code=code_digest("adaclip.evaluate"),
     shell:
         "adaclip evaluate"
@@ -44,7 +44,7 @@ rule evaluate:
         " --overlap {params.overlap}"
         " --device {params.device}"
         " --threads {threads}"
-        " --workers {params.workers}"
+        " --workers {resources.workers}"
         " --out {params.out:q}"
         " > {log:q} 2>&1"
 
@@ -73,6 +73,7 @@ rule baseline:
     threads: RUNTIME["threads"]
     resources:
         gpu=lambda wildcards: GPU if method_of(wildcards) == "clip" else 0,
+        workers=RUNTIME["workers"],
     params:
         out=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/{{set}}",
         method=method_of,
@@ -81,7 +82,6 @@ rule baseline:
         ),
         evaluation=settings(CONFIG.evaluation),
         device=RUNTIME["device"],
-        workers=RUNTIME["workers"],
         code=lambda wildcards: code_digest(
             "adaclip.baselines"
             if method_of(wildcards) == "clip"
@@ -97,6 +97,6 @@ rule baseline:
         " --seed {wildcards.seed}"
         " --device {params.device}"
         " --threads {threads}"
-        " --workers {params.workers}"
+        " --workers {resources.workers}"
         " --out {params.out:q}"
         " > {log:q} 2>&1"

@@ -49,10 +49,10 @@ rule features:
     threads: RUNTIME["threads"]
     resources:
         gpu=GPU,
+        workers=RUNTIME["workers"],
     params:
         backbone=lambda wildcards: settings(CONFIG.backbones[wildcards.backbone]),
         device=RUNTIME["device"],
-        workers=RUNTIME["workers"],
         code=code_digest("adaclip.features"),
     shell:
         "adaclip features"
@@ -60,7 +60,7 @@ rule features:
         " --manifest {input.manifest:q}"
         " --device {params.device}"
         " --threads {threads}"
-        " --workers {params.workers}"
+        " --workers {resources.workers}"
         " --out {output:q}"
         " > {log:q} 2>&1"
 
@@ -90,6 +90,7 @@ rule train:
     threads: RUNTIME["threads"]
     resources:
         gpu=GPU,
+        workers=RUNTIME["workers"],
     params:
         method=method_of,
         backbone=lambda wildcards: settings(
@@ -97,10 +98,13 @@ rule train:
         ),
         model=lambda wildcards: settings(experiment_of(wildcards.run).model),
         train=lambda wildcards: settings(experiment_of(wildcards.run).train),
-        evaluation=settings(CONFIG.evaluation),
+        evaluation=lambda wildcards: (
+            settings(CONFIG.evaluation) if selection_of(wildcards) else "{}"
+        ),
         device=RUNTIME["device"],
-        workers=RUNTIME["workers"],
-        code=code_digest("adaclip.train"),
+        code=lambda wildcards: code_digest(
+            "adaclip.train", *["adaclip.selection"] * len(selection_of(wildcards))
+        ),
     shell:
         "adaclip train"
         " --name {wildcards.run:q}"
@@ -116,7 +120,7 @@ rule train:
         " --selection-features {input.selection_features:q}"
         " --device {params.device}"
         " --threads {threads}"
-        " --workers {params.workers}"
+        " --workers {resources.workers}"
         " --history {output.history:q}"
         " --cost {output.cost:q}"
         " --out {output.checkpoint:q}"

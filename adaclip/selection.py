@@ -1,0 +1,69 @@
+"""Choosing the epoch whose parameters do best on a selection set (paper, section 4.1)."""
+
+from __future__ import annotations
+
+import copy
+import math
+from pathlib import Path
+
+from torch import Tensor
+
+from adaclip.data.rows import read_rows
+from adaclip.errors import AdaclipError
+from adaclip.evaluate import pixel_f1_max
+from adaclip.features import read_features
+from adaclip.model import AdaCLIP
+from adaclip.settings import BackboneSettings, EvaluateSettings
+
+
+class Selection:
+    """Keeps the parameters of the epoch with the best pixel F1-max; of two equal ones the earlier.
+
+    A module of its own, so that a change of the evaluation concerns only those trainings that select.
+
+    Args:
+        manifest: of the selection set.
+        features: frozen embeddings of its test split.
+        backbone: that they were computed with.
+        evaluation: how the set is evaluated.
+        workers: processes that decode images.
+
+    Raises:
+        AdaclipError: unreadable data.
+    """
+
+    def __init__(
+        self,
+        manifest: Path,
+        features: Path,
+        backbone: BackboneSettings,
+        evaluation: EvaluateSettings,
+        workers: int = 0,
+    ) -> None:
+        self.rows = read_rows(manifest)
+        self.dataset = self.rows[0].dataset
+        self.embeddings = read_features(features, backbone, manifest)
+        self.evaluation, self.workers = evaluation, workers
+        self.best = -math.inf
+        self.epoch: int | None = None
+        self.state: dict[str, Tensor] = {}
+
+    def judge(self, network: AdaCLIP, epoch: int) -> float:
+        """Evaluate the network after an epoch.
+
+        Returns:
+            The pixel F1-max, mean over the categories.
+
+        Raises:
+            AdaclipError: it is undefined on this set.
+        """
+        value = pixel_f1_max(network.eval(), self.rows, self.embeddings, self.evaluation, workers=self.workers)
+        network.train()
+        if math.isnan(value):
+            raise AdaclipError(
+                f"cannot select on '{self.dataset}': its pixel F1-max is undefined (no masks, or no anomalous image)"
+            )
+        if value > self.best:
+            self.best, self.epoch = value, epoch
+            self.state = copy.deepcopy(network.state_dict())
+        return value
