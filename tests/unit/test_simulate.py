@@ -13,6 +13,7 @@ import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from adaclip.cli import main
+from adaclip.data.prepare import prepare
 from adaclip.data.registry import load_registry
 from adaclip.data.simulate import NOTE, SIMULATED, draw_tree, simulate
 from adaclip.errors import AdaclipError, UsageError
@@ -382,3 +383,47 @@ def test_the_command_writes_archives_or_a_tree(tmp_path):
     assert [path.name for path in (tmp_path / "archive").iterdir()] == ["VisA_20220922.tar"]
     assert main(["data", "simulate", "visa", "--out", str(tmp_path / "tree"), "--tree", *options]) == 0
     assert (tmp_path / "tree/split_csv/1cls.csv").is_file()
+
+
+#: Test images, normal and anomalous, with IMAGES = 6: 3 + 3 of each category, 6 of a set without normal ones, and 6 + 6
+#: of a set without masks. DAGM: 4 + 2 of each class.
+COUNTS = {
+    "mvtec": (12, 12),
+    "visa": (12, 12),
+    "mpdd": (6, 6),
+    "btad": (9, 9),
+    "dagm": (16, 8),
+    "dtd": (9, 9),
+    "headct": (6, 6),
+    "brain_mri": (6, 6),
+    "br35h": (6, 6),
+    "isic": (0, 6),
+    "colondb": (0, 6),
+    "clinicdb": (0, 6),
+    "tn3k": (0, 6),
+}
+
+
+@pytest.mark.parametrize("dataset", COUNTS)
+def test_is_prepared_with_its_counts(dataset, tree, tmp_path):
+    entry = load_registry()[dataset]
+    prepared = prepare(entry, tree(dataset), tmp_path / "prepared", jobs=1)
+    rows = [row for row in prepared.rows if row.split == "test"]
+    assert (sum(not row.label for row in rows), sum(row.label for row in rows)) == COUNTS[dataset]
+    assert {row.category for row in rows} <= set(entry.categories)
+    for row in rows:
+        assert bool(row.mask) == (row.label == 1 and "mask" in entry.labels)
+
+
+def test_ksdd_is_prepared_in_thirds(tree, tmp_path):
+    rows = prepare(load_registry()["ksdd"], tree("ksdd"), tmp_path / "prepared", jobs=1).rows
+    thirds = [
+        (pixels(path)[height * part // 3 : height * (part + 1) // 3] > 0).any()
+        for path in sorted(tree("ksdd").glob("kos*/*_label.bmp"))
+        for height in [Image.open(path).height]
+        for part in range(3)
+    ]
+    assert sum(row.label for row in rows) == sum(thirds) > 0
+    # A quarter of the normal ones is kept.
+    assert sum(not row.label for row in rows) == -(-sum(not third for third in thirds) // 4) > 0
+    assert all(row.height < row.width for row in rows)
