@@ -63,19 +63,61 @@ class Config:
 
 
 def load_config(path: str | Path) -> Config:
-    """Read a configuration file.
+    """Read a configuration file, with what it extends.
 
     Raises:
         UsageError: naming file, place and fault.
     """
-    return parse_config(read_yaml(path), str(path))
+    return parse_config(read_config(path), str(path))
+
+
+def read_config(path: str | Path) -> Any:
+    """The content of a configuration file, put on top of the one that it extends.
+
+    Raises:
+        UsageError: a file that cannot be read, or files that extend each other.
+    """
+    return extend(read_yaml(path), path)
+
+
+def extend(value: Any, path: str | Path, above: tuple[Path, ...] = ()) -> Any:
+    """Put a configuration on top of the file that its `extends` names, relative to `path`.
+
+    Mappings are merged key by key; anything else replaces what the other file has, and null takes it away.
+
+    Args:
+        value: the content of a configuration.
+        path: of its file.
+        above: files that extend this one, to find circles.
+
+    Raises:
+        UsageError: a file that cannot be read, or files that extend each other.
+    """
+    if not isinstance(value, Mapping) or not isinstance(value.get("extends"), str):
+        return value
+    here, base = Path(path), Path(path).parent / value["extends"]
+    if base.resolve() in (*above, here.resolve()):
+        raise UsageError(f"{here}: extends {value['extends']}, which leads back to it")
+    below = extend(read_yaml(base), base, (*above, here.resolve()))
+    return _merged(below, {key: item for key, item in value.items() if key != "extends"})
+
+
+def _merged(below: Any, above: Any) -> Any:
+    if not isinstance(below, Mapping) or not isinstance(above, Mapping):
+        return above
+    merged = {key: item for key, item in below.items() if key not in above}
+    for key, item in above.items():
+        if item is not None:
+            merged[key] = _merged(below.get(key), item)
+    # The order is that of the file below; new keys come last.
+    return {key: merged[key] for key in (*(key for key in below if key in merged), *merged) if key in merged}
 
 
 def parse_config(value: Any, where: str) -> Config:
     """Check a configuration that YAML gave, and resolve its defaults.
 
     Args:
-        value: the mapping; not changed.
+        value: the mapping, with what it extends (see `extend`); not changed.
         where: what to call it in errors.
 
     Raises:

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from PIL import Image
 
-from adaclip.config import parse_config
+from adaclip.config import parse_config, read_config
 from adaclip.data.manifest import ManifestRow, write_manifest
 from adaclip.data.registry import Dataset, load_registry, public_facts
 from adaclip.plan import make_plan, plan_document
@@ -55,7 +54,7 @@ def invent(config: Path | Mapping[str, Any], folder: Path, pictures: bool = Fals
     Returns:
         `results/plan.json`.
     """
-    value = dict(yaml.safe_load(config.read_text()) if isinstance(config, Path) else config)
+    value = dict(read_config(config) if isinstance(config, Path) else config)
     value |= {"data": str(folder / "data"), "results": str(folder / "results")}
     parsed = parse_config(value, "invented")
     registry = load_registry(parsed.datasets)

@@ -19,13 +19,14 @@ def add_plan_verbs(verbs: Any) -> None:
 
 
 def _plan(arguments: argparse.Namespace) -> None:
-    from adaclip.config import parse_config
+    from adaclip.config import extend, parse_config
     from adaclip.data.registry import load_registry, public_facts
     from adaclip.files import write_json
     from adaclip.plan import make_plan, plan_document
     from adaclip.settings import read_mapping
 
-    config = parse_config(read_mapping(arguments.config, "configuration"), "configuration")
+    value = read_mapping(arguments.config, "configuration")
+    config = parse_config(extend(value, arguments.config), "configuration")
     registry = load_registry(config.datasets)
     plan = make_plan(config, registry)
     write_json(arguments.out, plan_document(plan, {name: public_facts(registry[name]) for name in plan.sets}))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from adaclip.config import parse_config
+from adaclip.config import extend, parse_config
 from adaclip.settings import as_dict
 from adaclip.data.registry import load_registry, public_facts
 from adaclip.errors import AdaclipError
@@ -24,13 +24,15 @@ from adaclip.report.names import figure_names, table_names
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 # With --configfile, Snakemake would merge the two.
-if "experiments" not in config:
+if not {"experiments", "extends"} & config.keys():
 
     configfile: workflow.source_path("../../config/paper.yaml")
 
 
+WHERE = str(workflow.configfiles[-1]) if workflow.configfiles else "configuration"
 try:
-    CONFIG = parse_config(config, "configuration")
+    config = extend(config, WHERE)
+    CONFIG = parse_config(config, WHERE)
     REGISTRY = load_registry(CONFIG.datasets)
     PLAN = make_plan(CONFIG, REGISTRY)
 except AdaclipError as error:
