@@ -25,11 +25,7 @@ rule overview:
         out=f"{RESULTS}/overview/{{set}}",
         code=code_digest("adaclip.report.overview"),
     shell:
-        "adaclip overview"
-        " --manifest {input[0]:q}"
-        " --jobs {threads}"
-        " --out {params.out:q}"
-        " > {log:q} 2>&1"
+        "adaclip overview" " --manifest {input[0]:q}" " --jobs {threads}" " --out {params.out:q}" " > {log:q} 2>&1"
 
 
 rule fingerprint:
@@ -46,11 +42,7 @@ rule fingerprint:
     params:
         code=code_digest("adaclip.audit.fingerprint"),
     shell:
-        "adaclip audit fingerprint"
-        " --manifest {input:q}"
-        " --jobs {threads}"
-        " --out {output:q}"
-        " > {log:q} 2>&1"
+        "adaclip audit fingerprint" " --manifest {input:q}" " --jobs {threads}" " --out {output:q}" " > {log:q} 2>&1"
 
 
 rule audit:
@@ -75,8 +67,4 @@ rule audit:
         out=AUDIT,
         code=code_digest("adaclip.audit.publish"),
     shell:
-        "adaclip audit compare"
-        " {input:q}"
-        " --titles {params.titles:q}"
-        " --out {params.out:q}"
-        " > {log:q} 2>&1"
+        "adaclip audit compare" " {input:q}" " --titles {params.titles:q}" " --out {params.out:q}" " > {log:q} 2>&1"

@@ -38,9 +38,7 @@ try:
 except AdaclipError as error:
     raise WorkflowError(str(error)) from None
 
-DOCUMENT = plan_document(
-    PLAN, {name: public_facts(REGISTRY[name]) for name in PLAN.sets}
-)
+DOCUMENT = plan_document(PLAN, {name: public_facts(REGISTRY[name]) for name in PLAN.sets})
 DATA, RESULTS = CONFIG.data, CONFIG.results
 RUNTIME = CONFIG.runtime
 # A GPU is asked for unless the configuration says cpu; the profile says how many there are.
@@ -86,11 +84,7 @@ def run_folder(run, seed):
 
 def evaluated(*names):
     """These files of every evaluation."""
-    return [
-        f"{run_folder(run, seed)}/{dataset}/{name}"
-        for run, seed, dataset in PLAN.evaluations()
-        for name in names
-    ]
+    return [f"{run_folder(run, seed)}/{dataset}/{name}" for run, seed, dataset in PLAN.evaluations() for name in names]
 
 
 def settings(value):
@@ -101,6 +95,4 @@ def settings(value):
 def local_files(backbone):
     """Files of the user's own that a backbone is made from."""
     chosen = CONFIG.backbones[backbone]
-    return [
-        path for path in (chosen.model, chosen.pretrained or "") if Path(path).is_file()
-    ]
+    return [path for path in (chosen.model, chosen.pretrained or "") if Path(path).is_file()]

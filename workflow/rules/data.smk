@@ -38,13 +38,13 @@ rule simulate:
         f"{RESULTS}/logs/simulate/{{set}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/simulate/{{set}}.tsv"
+    threads: 1
     params:
         out=f"{DATA}/raw/{{set}}",
         seed=(CONFIG.simulate or {}).get("seed", 0),
         images=(CONFIG.simulate or {}).get("images", 16),
         size=(CONFIG.simulate or {}).get("size", 192),
         code=code_digest("adaclip.data.simulate"),
-    threads: 1
     shell:
         "adaclip data simulate {wildcards.set:q}"
         " --out {params.out:q}"
@@ -66,6 +66,7 @@ rule prepare:
         f"{RESULTS}/logs/prepare/{{set}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/prepare/{{set}}.tsv"
+    threads: RUNTIME["threads"]
     params:
         raw=lambda wildcards: raw_of(wildcards.set),
         out=f"{DATA}/prepared/{{set}}",
@@ -73,7 +74,6 @@ rule prepare:
         facts=lambda wildcards: json.dumps(public_facts(REGISTRY[wildcards.set]), sort_keys=True),
         state=raw_state,
         code=code_digest("adaclip.data.prepare"),
-    threads: RUNTIME["threads"]
     shell:
         "adaclip data prepare {wildcards.set:q}"
         " --raw {params.raw:q}"

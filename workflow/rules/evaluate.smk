@@ -54,9 +54,7 @@ rule baseline:
     input:
         manifest=f"{DATA}/prepared/{{set}}/manifest.csv",
         backbone=lambda wildcards: (
-            local_files(experiment_of(wildcards.run).backbone)
-            if method_of(wildcards) == "clip"
-            else []
+            local_files(experiment_of(wildcards.run).backbone) if method_of(wildcards) == "clip" else []
         ),
     output:
         scores=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/{{set}}/scores.csv",
@@ -77,15 +75,11 @@ rule baseline:
     params:
         out=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/{{set}}",
         method=method_of,
-        backbone=lambda wildcards: settings(
-            CONFIG.backbones[experiment_of(wildcards.run).backbone]
-        ),
+        backbone=lambda wildcards: settings(CONFIG.backbones[experiment_of(wildcards.run).backbone]),
         evaluation=settings(CONFIG.evaluation),
         device=RUNTIME["device"],
         code=lambda wildcards: code_digest(
-            "adaclip.baselines"
-            if method_of(wildcards) == "clip"
-            else "adaclip.controls"
+            "adaclip.baselines" if method_of(wildcards) == "clip" else "adaclip.controls"
         ),
     shell:
         "adaclip baseline"

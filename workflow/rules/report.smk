@@ -7,14 +7,8 @@ Writes: results/plan.json, results/summary.json, results/tables/*, results/figur
 
 def histories():
     """History and cost of every checkpoint."""
-    runs = dict.fromkeys(
-        (run, seed) for run, seed, _ in PLAN.evaluations() if run in TRAINED
-    )
-    return [
-        f"{run_folder(run, seed)}/{name}"
-        for run, seed in runs
-        for name in ("history.csv", "cost.json")
-    ]
+    runs = dict.fromkeys((run, seed) for run, seed, _ in PLAN.evaluations() if run in TRAINED)
+    return [f"{run_folder(run, seed)}/{name}" for run, seed in runs for name in ("history.csv", "cost.json")]
 
 
 rule plan:
@@ -30,10 +24,7 @@ rule plan:
         document=lambda wildcards: json.dumps(DOCUMENT, sort_keys=True),
         code=code_digest("adaclip.plan"),
     shell:
-        "adaclip plan"
-        " --config {params.config:q}"
-        " --out {output:q}"
-        " > {log:q} 2>&1"
+        "adaclip plan" " --config {params.config:q}" " --out {output:q}" " > {log:q} 2>&1"
 
 
 rule tables:
@@ -76,10 +67,7 @@ rule figures:
         out=f"{RESULTS}/figures",
         code=code_digest("adaclip.report.figures"),
     shell:
-        "adaclip figures"
-        " --plan {input.plan:q}"
-        " --out {params.out:q}"
-        " > {log:q} 2>&1"
+        "adaclip figures" " --plan {input.plan:q}" " --out {params.out:q}" " > {log:q} 2>&1"
 
 
 rule report:

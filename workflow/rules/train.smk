@@ -23,11 +23,7 @@ def auxiliary_of(wildcards):
 def selection_of(wildcards):
     """The set on which a run chooses its epoch, as a list of none or one."""
     chosen = experiment_of(wildcards.run)
-    return (
-        [chosen.train.selection]
-        if chosen.train.selection and chosen.method == "adaclip"
-        else []
-    )
+    return [chosen.train.selection] if chosen.train.selection and chosen.method == "adaclip" else []
 
 
 def run_features(wildcards, names):
@@ -68,16 +64,10 @@ rule features:
 rule train:
     """One checkpoint: AdaCLIP's parameters after training on the auxiliary sets (or untouched, for a baseline)."""
     input:
-        manifests=lambda wildcards: [
-            manifest_of(name) for name in auxiliary_of(wildcards)
-        ],
+        manifests=lambda wildcards: [manifest_of(name) for name in auxiliary_of(wildcards)],
         features=lambda wildcards: run_features(wildcards, auxiliary_of(wildcards)),
-        selection_manifest=lambda wildcards: [
-            manifest_of(name) for name in selection_of(wildcards)
-        ],
-        selection_features=lambda wildcards: run_features(
-            wildcards, selection_of(wildcards)
-        ),
+        selection_manifest=lambda wildcards: [manifest_of(name) for name in selection_of(wildcards)],
+        selection_features=lambda wildcards: run_features(wildcards, selection_of(wildcards)),
         backbone=lambda wildcards: local_files(experiment_of(wildcards.run).backbone),
     output:
         checkpoint=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/checkpoint.safetensors",
@@ -93,9 +83,7 @@ rule train:
         workers=RUNTIME["workers"],
     params:
         method=method_of,
-        backbone=lambda wildcards: settings(
-            CONFIG.backbones[experiment_of(wildcards.run).backbone]
-        ),
+        backbone=lambda wildcards: settings(CONFIG.backbones[experiment_of(wildcards.run).backbone]),
         model=lambda wildcards: settings(experiment_of(wildcards.run).model),
         train=lambda wildcards: settings(experiment_of(wildcards.run).train),
         evaluation=lambda wildcards: (
