@@ -74,6 +74,8 @@ class Backbone(nn.Module):
             )
         self.feature_blocks = tuple(step * (i + 1) for i in range(FEATURE_BLOCKS))
         self._tokenizer = open_clip.SimpleTokenizer(context_length=int(self.clip.context_length))
+        # Categories come again at every step, and byte-pair encoding is slow Python.
+        self._tokens: dict[str, Tensor] = {}
         self.requires_grad_(False)
         self.eval()
 
@@ -183,7 +185,10 @@ class Backbone(nn.Module):
         Returns:
             (n, tokens), int64.
         """
-        tokens: Tensor = self._tokenizer(list(sentences))
+        new = [sentence for sentence in dict.fromkeys(sentences) if sentence not in self._tokens]
+        if new:
+            self._tokens.update(zip(new, self._tokenizer(new), strict=True))
+        tokens = torch.stack([self._tokens[sentence] for sentence in sentences])
         longest = int(tokens.argmax(dim=-1).max()) + 1
         return tokens[:, : min(max(longest, at_least), tokens.shape[1])]
 
