@@ -8,19 +8,22 @@ from typing import Any
 from tqdm import tqdm
 
 
-def progress(total: int, title: str | None, unit: str = "image") -> tqdm[Any]:
+def progress(total: int | None, title: str | None, unit: str = "image", done: int = 0) -> tqdm[Any]:
     """A progress bar on standard error; in a log file it writes a line every 30 seconds at most.
 
     Args:
-        total: number of units.
+        total: number of units, or None when it is not known.
         title: what stands before the bar, or None for no bar.
-        unit: what is counted.
+        unit: what is counted; bytes ("B") are shown as kB, MB, GB.
+        done: how many were done before.
     """
     interactive = sys.stderr.isatty()
     return tqdm(
         total=total,
         desc=title,
         unit=unit,
+        unit_scale=unit == "B",
+        initial=done,
         dynamic_ncols=interactive,
         disable=title is None,
         mininterval=0.1 if interactive else 30,

@@ -50,6 +50,9 @@ def add_data(verbs: Any) -> None:
         "--entry", metavar="SETTINGS", help="registry keys of this set, as under `datasets` in a config"
     )
     prepare.add_argument("--jobs", type=int, metavar="N", help="processes that decode (default: one for each core)")
+    limits = prepare.add_argument_group("limits of an archive", "What is larger is not unpacked.")
+    limits.add_argument("--max-gb", type=float, default=64, metavar="N", help="of its files (default: %(default)s)")
+    limits.add_argument("--max-files", type=int, default=500_000, metavar="N", help="(default: %(default)s)")
 
     docs = verb(
         parts,
@@ -88,11 +91,13 @@ def _data_simulate(arguments: argparse.Namespace) -> None:
 def _data_prepare(arguments: argparse.Namespace) -> None:
     from adaclip.data.prepare import prepare
     from adaclip.data.registry import dataset_for
+    from adaclip.data.unpack import Limits
     from adaclip.settings import read_mapping
 
     entry = read_mapping(arguments.entry, "entry") if arguments.entry else None
     dataset = dataset_for(arguments.id, entry)
-    summary = prepare(dataset, arguments.raw, arguments.out, arguments.jobs, f"preparing {arguments.id}")
+    limits = Limits(int(arguments.max_gb * 1e9), arguments.max_files)
+    summary = prepare(dataset, arguments.raw, arguments.out, arguments.jobs, f"preparing {arguments.id}", limits)
     for warning in summary.warnings:
         print(f"adaclip: warning: {warning}", file=sys.stderr)
     print(summary.text())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from adaclip.data.fetched import fetched_archives
 from adaclip.data.layouts import Original, read_original, recognise
 from adaclip.data.layouts.common import images_in
 from adaclip.data.registry import Dataset
+from adaclip.data.unpack import Limits, unpack
 from adaclip.errors import AdaclipError
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".7z")
@@ -14,14 +16,15 @@ ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".
 ROUNDS = 2
 
 
-def open_original(raw: Path, dataset: Dataset, work: Path) -> Original:
+def open_original(raw: Path, dataset: Dataset, work: Path, limits: Limits | None = None) -> Original:
     """Unpack what is packed, and list the images.
 
     Args:
-        raw: folder or archive. A folder whose layout is not recognised may hold archives, which are unpacked
-            side by side.
+        raw: folder or archive. A folder that archives were fetched into, or whose layout is not recognised, may hold
+            archives, which are unpacked side by side.
         dataset: the registry entry.
         work: an empty folder for what is unpacked, on the file system of the prepared set.
+        limits: what one archive may unpack to.
 
     Raises:
         AdaclipError: no layout fits, an archive is damaged, or images and masks do not pair.
@@ -31,10 +34,10 @@ def open_original(raw: Path, dataset: Dataset, work: Path) -> Original:
             f"{raw} is a list of images: give the folder that holds it (the list as manifest.csv or meta.json)"
         )
     folder = raw
-    waiting = [raw] if raw.is_file() else []
+    waiting = [raw] if raw.is_file() else fetched_archives(raw)
     for number in range(ROUNDS + 1):
         if waiting:
-            folder = _unpack_all(waiting, work / f"unpacked{number}")
+            folder = _unpack_all(waiting, work / f"unpacked{number}", limits)
         try:
             recognise(folder, dataset)
         except AdaclipError:
@@ -56,12 +59,12 @@ def _archives(folder: Path) -> list[Path]:
     )
 
 
-def _unpack_all(archives: list[Path], folder: Path) -> Path:
+def _unpack_all(archives: list[Path], folder: Path, limits: Limits | None) -> Path:
     """Unpack archives into one folder, as if each had been unpacked there by hand."""
     folder.mkdir(parents=True)
     for number, archive in enumerate(archives):
         alone = folder.with_name(f"{folder.name}-{number}")
-        unpack(archive, alone)
+        unpack(archive, alone, limits)
         # Images at the top of an archive would mix with those of the next one.
         name = archive.name.split(".")[0] if len(archives) > 1 and images_in(alone) else ""
         _merge(alone, folder / name, archive)
@@ -80,21 +83,3 @@ def _merge(source: Path, target: Path, archive: Path) -> None:
             raise AdaclipError(f"{archive} holds {entry.name}, and so does another archive beside it: keep one of them")
         else:
             entry.rename(place)
-
-
-def unpack(archive: Path, folder: Path) -> None:
-    """Unpack tar or zip; Python's own filter keeps every path inside `folder` and links and devices out."""
-    import tarfile
-    import zipfile
-
-    try:
-        if tarfile.is_tarfile(archive):
-            with tarfile.open(archive) as tar:
-                tar.extractall(folder, filter="data")
-        elif zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as compressed:
-                compressed.extractall(folder)
-        else:
-            raise AdaclipError(f"{archive} is neither a tar nor a zip archive")
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
-        raise AdaclipError(f"cannot unpack {archive}: {error}: get it again") from error

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from adaclip.data import checks
+from adaclip.data.fetched import digest_of
 from adaclip.data.layouts.common import Item
 from adaclip.data.manifest import ManifestRow, write_manifest
 from adaclip.data.metajson import write_meta
@@ -17,10 +18,10 @@ from adaclip.data.options import COMMON, Options
 from adaclip.data.originals import open_original
 from adaclip.data.place import Placed, folders_of, place
 from adaclip.data.registry import Dataset
+from adaclip.data.unpack import Limits
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.files import work_folder, write_json
 from adaclip.parallel import each
-from adaclip.provenance import folder_digest
 
 #: What a prepared set consists of; a folder with anything else in it is not replaced.
 CONTENT = frozenset({"images", "masks", "manifest.csv", "prepared.json", "meta.json"})
@@ -63,7 +64,14 @@ class Prepared:
         return "\n".join([summary, f"recognised: {self.recognised}", *(f"note: {note}" for note in self.notes)])
 
 
-def prepare(dataset: Dataset, raw: Path, out: Path, jobs: int | None = None, title: str | None = None) -> Prepared:
+def prepare(
+    dataset: Dataset,
+    raw: Path,
+    out: Path,
+    jobs: int | None = None,
+    title: str | None = None,
+    limits: Limits | None = None,
+) -> Prepared:
     """Check an original and write the prepared set to `out`, whole or not at all.
 
     Images and masks go in as they are (hard links where the file system allows, copies elsewhere), unless an option or
@@ -76,6 +84,7 @@ def prepare(dataset: Dataset, raw: Path, out: Path, jobs: int | None = None, tit
         out: folder to write; an earlier prepared set is replaced when the new one is whole.
         jobs: processes that decode; default one for each core.
         title: of a progress bar on standard error; None for no bar.
+        limits: what one archive may unpack to.
 
     Raises:
         AdaclipError: the layout is not recognised, or a file is missing, damaged or does not fit; the file is named.
@@ -86,7 +95,7 @@ def prepare(dataset: Dataset, raw: Path, out: Path, jobs: int | None = None, tit
     _check_place(raw, out)
     with work_folder(out) as work:
         try:
-            result = _prepare_into(dataset, raw, work, jobs, title)
+            result = _prepare_into(dataset, raw, work, jobs, title, limits)
             _swap(work / "set", out)
             return result
         except OSError as error:
@@ -105,8 +114,10 @@ def _check_place(raw: Path, out: Path) -> None:
         raise UsageError(f"{out} holds {other[-1]}, which is no part of a prepared set: give another folder")
 
 
-def _prepare_into(dataset: Dataset, raw: Path, work: Path, jobs: int | None, title: str | None) -> Prepared:
-    original = open_original(raw, dataset, work / "unpacked")
+def _prepare_into(
+    dataset: Dataset, raw: Path, work: Path, jobs: int | None, title: str | None, limits: Limits | None
+) -> Prepared:
+    original = open_original(raw, dataset, work / "unpacked", limits)
     items, options = original.reading.items, original.options
     has_masks = any(item.mask and item.label for item in items)
     labels = dataset.labels or (("image", "mask") if has_masks else ("image",))
@@ -151,7 +162,7 @@ def _facts(prepared: Prepared, raw: Path, duplicates: Sequence[Sequence[str]]) -
         "layout": prepared.layout,
         "recognised": prepared.recognised,
         "source": str(raw),
-        "raw_digest": folder_digest(raw),
+        "raw_digest": digest_of(dataset, raw),
         "options": prepared.options,
         "labels": list(prepared.labels),
         "prompts": {category: dataset.categories.get(category, category) for category in by_category},

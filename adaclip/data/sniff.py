@@ -1,0 +1,70 @@
+"""What a file is, by its first bytes: names lie, and servers answer with web pages."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import tarfile
+import zipfile
+from pathlib import Path
+
+#: So many bytes are enough for `kind_of`.
+HEAD = 512
+_MAGIC = {
+    "zip": (b"PK\x03\x04", b"PK\x05\x06"),
+    "tar.xz": (b"\xfd7zXZ\x00",),
+    "tar.gz": (b"\x1f\x8b",),
+    "tar.bz2": (b"BZh",),
+    "7z": (b"7z\xbc\xaf\x27\x1c",),
+}
+_PAGE = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|script|meta)\b", re.I | re.S
+)
+
+
+def kind_of(head: bytes) -> str | None:
+    """The kind of a file that begins with `head`: zip, tar, tar.xz, tar.gz, tar.bz2, 7z, html, or None for another.
+
+    Args:
+        head: the first `HEAD` bytes, or the whole of a smaller file.
+    """
+    for kind, beginnings in _MAGIC.items():
+        if head.startswith(beginnings):
+            return kind
+    if _PAGE.match(head):
+        return "html"
+    try:
+        # It checks the header's own checksum, so that tars from before "ustar" are known too.
+        tarfile.TarInfo.frombuf(head[:HEAD], "utf-8", "surrogateescape")
+    except tarfile.TarError:
+        return None
+    return "tar"
+
+
+def kind_of_file(path: Path) -> str | None:
+    """The same of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as stream:
+        return kind_of(stream.read(HEAD))
+
+
+def ends_well(path: Path, kind: str | None) -> bool:
+    """Whether the end of an archive is there, for the kinds that have a mark at their end (zip and tar.xz)."""
+    if kind == "zip":
+        return zipfile.is_zipfile(path)
+    if kind == "tar.xz":
+        with path.open("rb") as stream:
+            stream.seek(-2, os.SEEK_END)
+            return stream.read() == b"YZ"
+    return True
+
+
+def page_title(page: bytes) -> str:
+    """The title of a web page in one line, or "" when it has none."""
+    found = re.search(rb"<title[^>]*>(.*?)</title>", page, re.I | re.S)
+    text = html.unescape(found[1].decode("utf-8", "replace")) if found else ""
+    return " ".join(text.split())[:100]

@@ -1,0 +1,197 @@
+"""Archives to folders: nothing leaves the target, nothing but files and folders comes out, and not without end."""
+
+from __future__ import annotations
+
+import contextlib
+import lzma
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Literal
+
+from adaclip.data.sniff import kind_of_file
+from adaclip.errors import AdaclipError
+from adaclip.files import work_folder
+from adaclip.progress import progress
+
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError)
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive may unpack to. The largest of the 14 sets has about 5 GB and 20 000 files.
+
+    Attributes:
+        size: bytes of all its files.
+        count: files and folders.
+    """
+
+    size: int = 64 * 10**9
+    count: int = 500_000
+
+
+class _Refused(Exception):
+    """What an archive holds that is not unpacked."""
+
+
+def unpack(archive: Path, out: Path, limits: Limits | None = None) -> None:
+    """Unpack tar (plain, .gz, .bz2, .xz), zip or 7z, whole or not at all. The kind is told by content, not by name.
+
+    Args:
+        archive: the file.
+        out: the folder to make; it must not exist.
+        limits: what it may unpack to.
+
+    Raises:
+        AdaclipError: it is no archive, is damaged, is larger than the limits or the disk, or holds a path that leaves
+            the folder, a link or a device; nothing is left behind.
+    """
+    limits = limits or Limits()
+    try:
+        kind = kind_of_file(archive)
+        reader = _READERS.get(kind or "")
+        if reader is None:
+            what = "a web page" if kind == "html" else "no tar, zip or 7z archive"
+            raise AdaclipError(f"{archive} is {what}: get it again")
+    except OSError as error:
+        raise AdaclipError(f"cannot read {archive}: {error.strerror or error}") from error
+    with work_folder(out) as work:
+        target = work / "content"
+        try:
+            target.mkdir()
+            reader(archive, target, limits)
+            target.rename(out)
+        except _Refused as refusal:
+            raise AdaclipError(f"{archive} is not unpacked: {refusal}") from refusal
+        except _DAMAGE as error:
+            raise AdaclipError(f"{archive} is damaged ({error}): get it again") from error
+        except OSError as error:
+            if error.errno is None:
+                # The decompressors' own way of saying that the data are wrong.
+                raise AdaclipError(f"{archive} is damaged ({error}): get it again") from error
+            raise AdaclipError(f"cannot unpack {archive} into {out.parent}: {error.strerror}") from error
+
+
+class _Ledger:
+    """What has been unpacked so far, held against the limits before each further file is written."""
+
+    def __init__(self, target: Path, limits: Limits):
+        self.target = target
+        self.limits = limits
+        self.free = shutil.disk_usage(target).free
+        self.size = 0
+        self.count = 0
+
+    def place(self, name: str, size: int) -> Path:
+        """Where a member goes."""
+        self.count += 1
+        self.size += size
+        if self.count > self.limits.count:
+            raise _Refused(f"it holds more than {self.limits.count} files (raise the limit if that is right)")
+        if self.size > self.limits.size:
+            raise _Refused(
+                f"its files have more than {self.limits.size / 1e9:.3g} GB in all (raise the limit if that is right)"
+            )
+        if self.size > self.free:
+            raise _Refused(f"its files have more than the {self.free / 1e9:.3g} GB that are free on the disk")
+        path = PurePosixPath(name)
+        # Backslashes and drive letters are paths to some archivers, and to those who unpack on their systems.
+        if path.is_absolute() or ".." in path.parts or "\0" in name or PureWindowsPath(name).drive or "\\" in name:
+            raise _Refused(f"its member {name!r} lies outside the folder that it is unpacked to")
+        return self.target / path
+
+
+def _unpack_tar(archive: Path, target: Path, limits: Limits, mode: Literal["r:", "r:gz", "r:bz2", "r:xz"]) -> None:
+    ledger = _Ledger(target, limits)
+    with tarfile.open(archive, mode) as tar, _bar(archive) as show:
+        for member in tar:
+            path = ledger.place(member.name, member.size)
+            if member.isdir():
+                path.mkdir(parents=True, exist_ok=True)
+            elif member.isfile():
+                stream = tar.extractfile(member)
+                assert stream is not None
+                _write(path, iter(lambda stream=stream: stream.read(_CHUNK), b""), member.size)  # type: ignore[misc]
+            elif member.issym() or member.islnk():
+                raise _Refused(f"its member {member.name!r} is a link to {member.linkname!r}")
+            else:
+                raise _Refused(f"its member {member.name!r} is a device or another special file")
+            show(member.size)
+
+
+def _unpack_zip(archive: Path, target: Path, limits: Limits) -> None:
+    ledger = _Ledger(target, limits)
+    with zipfile.ZipFile(archive) as compressed, _bar(archive) as show:
+        members = compressed.infolist()
+        places = [ledger.place(member.filename, member.file_size) for member in members]
+        for member, path in zip(members, places, strict=True):
+            mode = member.external_attr >> 16
+            if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+                raise _Refused(f"its member {member.filename!r} is a link or a special file")
+            if member.flag_bits & 0x1:
+                raise _Refused(f"its member {member.filename!r} is encrypted")
+            if member.is_dir():
+                path.mkdir(parents=True, exist_ok=True)
+                continue
+            try:
+                stream = compressed.open(member)
+            except NotImplementedError as error:
+                raise _Refused(f"its member {member.filename!r} is compressed in a way that is not known") from error
+            with stream:
+                _write(path, iter(lambda stream=stream: stream.read(_CHUNK), b""), member.file_size)  # type: ignore[misc]
+            show(member.file_size)
+
+
+def _unpack_7z(archive: Path, target: Path, limits: Limits) -> None:
+    import py7zr
+    from py7zr.exceptions import ArchiveError, PasswordRequired
+
+    ledger = _Ledger(target, limits)
+    try:
+        with py7zr.SevenZipFile(archive) as packed:
+            for member in packed.list():
+                ledger.place(member.filename, member.uncompressed or 0)
+                if not (member.is_file or member.is_directory):
+                    raise _Refused(f"its member {member.filename!r} is a link or a special file")
+            packed.extractall(target)
+    except PasswordRequired as error:
+        raise _Refused("it is encrypted") from error
+    except (ArchiveError, ValueError) as error:
+        raise AdaclipError(f"{archive} is damaged ({error}): get it again") from error
+
+
+_READERS: dict[str, Callable[[Path, Path, Limits], None]] = {
+    "tar": partial(_unpack_tar, mode="r:"),
+    "tar.gz": partial(_unpack_tar, mode="r:gz"),
+    "tar.bz2": partial(_unpack_tar, mode="r:bz2"),
+    "tar.xz": partial(_unpack_tar, mode="r:xz"),
+    "zip": _unpack_zip,
+    "7z": _unpack_7z,
+}
+
+
+def _write(path: Path, chunks: Iterable[bytes], size: int) -> None:
+    """Write a member, which may not be longer than it says."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    left = size
+    with path.open("wb") as stream:
+        for chunk in chunks:
+            left -= len(chunk)
+            if left < 0:
+                raise _Refused(f"its member {path.name!r} is larger than it says")
+            stream.write(chunk)
+    if left:
+        raise EOFError(f"{path.name} ends early")
+
+
+@contextlib.contextmanager
+def _bar(archive: Path) -> Iterator[Callable[[int], object]]:
+    with progress(None, f"unpacking {archive.name}", unit="B") as bar:
+        yield bar.update
