@@ -73,7 +73,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     titles = read_mapping(arguments.titles, "titles") if arguments.titles else None
     for name, facts in write_audit(arguments.fingerprints, arguments.out, titles).items():
         print(
-            f"{name}: {facts['images']} images, {facts['identical_groups']} groups of identical ones, "
-            f"{facts['near_groups']} of near-identical ones, {facts['mixed_groups']} with both labels; "
-            f"{facts['elsewhere']} images are in other sets too"
+            f"{name}: test images {facts['images']}, groups of identical ones {facts['identical_groups']}, "
+            f"of near-identical ones {facts['near_groups']}, of copies with both labels {facts['mixed_groups']}; "
+            f"images that other sets hold too {facts['elsewhere']}"
         )

@@ -50,11 +50,26 @@ rule audit:
     input:
         [f"{AUDIT}/fingerprints/{name}.csv" for name in PLAN.used_sets()],
     output:
-        f"{AUDIT}/pairs.csv",
-        f"{AUDIT}/groups.csv",
+        report(
+            f"{AUDIT}/pairs.csv",
+            caption="../report/audit_pairs.rst",
+            category="Leakage audit",
+            labels={"result": "Copies of each image", "kind": "table"},
+        ),
+        report(
+            f"{AUDIT}/groups.csv",
+            caption="../report/audit_groups.rst",
+            category="Leakage audit",
+            labels={"result": "Groups of copies", "kind": "table"},
+        ),
         f"{AUDIT}/tables/index.json",
         f"{AUDIT}/figures/index.json",
-        f"{AUDIT}/figures/audit_overlaps.svg",
+        report(
+            f"{AUDIT}/figures/audit_overlaps.svg",
+            caption="../report/audit_overlaps.rst",
+            category="Leakage audit",
+            labels={"result": "Images that sets share", "kind": "figure"},
+        ),
         f"{AUDIT}/figures/audit_overlaps.png",
         LEAKAGE,
     log:
