@@ -1,0 +1,187 @@
+"""The report: one page that holds everything and asks nothing of a network or a server."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+from markupsafe import Markup
+
+from adaclip.errors import AdaclipError
+from adaclip.files import read_json, write_json, write_text
+from adaclip.report.document import FigureDoc, TableDoc, read_figures_index, read_tables_index
+from adaclip.report.environment import collect
+from adaclip.report.panels import PanelGroup, data_uri, panels_of
+from adaclip.report.results import Evaluation, Results
+from adaclip.report.headline import summarise
+
+ASSETS = Path(__file__).parent / "assets"
+#: An SVG above this many bytes is shown as PNG: thousands of shapes would make the page slow.
+LARGEST_SVG = 300_000
+#: Heading of each section of tables and figures, in the order of the page.
+SECTIONS = {
+    "paper": "The paper's tables",
+    "measured": "All measurements",
+    "leaderboard": "Among the published methods",
+    "data": "Data sets",
+    "audit": "Images that occur twice",
+    "cost": "Cost of every job",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure and its content as a data URI."""
+
+    doc: FigureDoc
+    uri: str
+
+
+@dataclass
+class Part:
+    """What stands in one section."""
+
+    key: str
+    title: str
+    tables: list[TableDoc] = field(default_factory=list)
+    figures: list[Picture] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Panels of one set by one experiment."""
+
+    set: str
+    title: str
+    experiment: str
+    seed: int
+    group: PanelGroup
+
+
+def write_page(
+    plan_file: Path,
+    tables: Sequence[Path],
+    figures: Sequence[Path],
+    overviews: Sequence[Path],
+    out: Path,
+    provenance: Path,
+    third_party: bool = True,
+) -> None:
+    """Write the page, and beside it what it was computed with.
+
+    Args:
+        plan_file: `results/plan.json`.
+        tables: indexes of tables (`index.json`).
+        figures: indexes of figures; the figures stand beside each.
+        overviews: `overview.json` of each set; thumbnails stand beside each.
+        out: the HTML file.
+        provenance: the JSON file for the facts of `adaclip.report.environment`.
+        third_party: False leaves out pictures of data sets that others own, for a page that may be passed on.
+
+    Raises:
+        AdaclipError: a file is missing or damaged.
+    """
+    results = Results(plan_file)
+    plan = results.plan
+    parts = {key: Part(key, title) for key, title in SECTIONS.items()}
+    for index in tables:
+        for table in read_tables_index(index):
+            parts[table.section].tables.append(table)
+    for index in figures:
+        for figure in read_figures_index(index):
+            parts[figure.section].figures.append(Picture(figure, _figure_uri(index.parent, figure.name)))
+    facts = collect(plan)
+    facts["settings"] = {key: plan[key] for key in ("backbones", "evaluation", "experiments")}
+    page = _environment().get_template("page.html.j2").render(
+        plan=plan,
+        summary=summarise(results),
+        parts=parts,
+        examples=[_examples(found, results, third_party) for found in shown_evaluations(results)],
+        overviews=[_overview(path, plan, third_party) for path in overviews],
+        provenance=facts,
+        settings=yaml.safe_dump(facts["settings"], sort_keys=False, allow_unicode=True, width=110),
+        written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        third_party=third_party,
+        css=Markup((ASSETS / "page.css").read_text(encoding="utf-8")),
+        js=Markup((ASSETS / "page.js").read_text(encoding="utf-8")),
+    )
+    write_json(provenance, facts)
+    write_text(out, page)
+
+
+def _environment() -> jinja2.Environment:
+    """Templates in which everything that comes from data is escaped."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ASSETS),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["runs"] = _runs
+    made.filters["in_groups"] = _in_groups
+    return made
+
+
+def _runs(values: Iterable[str]) -> list[tuple[str, int]]:
+    """Neighbouring equal values and how many they are."""
+    return [(value, len(list(same))) for value, same in itertools.groupby(values)]
+
+
+def _in_groups(tables: Sequence[TableDoc]) -> list[tuple[str, list[TableDoc]]]:
+    """Tables by group, groups and tables in the order in which they come."""
+    groups: dict[str, list[TableDoc]] = {}
+    for table in tables:
+        groups.setdefault(table.group, []).append(table)
+    return list(groups.items())
+
+
+def shown_evaluations(results: Results) -> list[Evaluation]:
+    """One evaluation of each set: the first trained experiment that has it, or else the first at all; its first seed."""
+    chosen: dict[str, Evaluation] = {}
+    trained = [found for found in results.evaluations if found.experiment["method"] == "adaclip"]
+    for found in (*trained, *results.evaluations):
+        chosen.setdefault(found.set, found)
+    return [chosen[name] for name in results.sets if name in chosen]
+
+
+def may_show(name: str, plan: dict[str, Any], third_party: bool) -> bool:
+    """Whether pictures of a set may stand on the page: those of built-in sets belong to others."""
+    return third_party or bool(plan["simulated"]) or not plan["sets"][name]["built_in"]
+
+
+def _examples(found: Evaluation, results: Results, third_party: bool) -> Examples:
+    facts = results.sets[found.set]
+    group = panels_of(found, facts, may_show(found.set, results.plan, third_party))
+    return Examples(found.set, facts["title"], found.experiment["title"], found.seed, group)
+
+
+def _figure_uri(folder: Path, name: str) -> str:
+    for suffix, kind in ((".svg", "image/svg+xml"), (".png", "image/png")):
+        path = folder / f"{name}{suffix}"
+        try:
+            if suffix == ".png" or path.stat().st_size <= LARGEST_SVG:
+                return data_uri(kind, path.read_bytes())
+        except OSError as error:
+            raise AdaclipError(f"cannot read {path}: {error.strerror or error}: draw the figures again") from error
+    raise AssertionError("a PNG is always taken")
+
+
+def _overview(path: Path, plan: dict[str, Any], third_party: bool) -> dict[str, Any]:
+    """An overview with its thumbnails as data URIs ("" where they are left out)."""
+    overview: dict[str, Any] = read_json(path)
+    show = may_show(overview["set"], plan, third_party)
+    for category in overview["categories"]:
+        for example in category["examples"]:
+            thumbnail = path.parent / example["file"]
+            try:
+                example["uri"] = data_uri("image/webp", thumbnail.read_bytes()) if show else ""
+            except OSError as error:
+                raise AdaclipError(f"cannot read {thumbnail}: {error.strerror or error}") from error
+    return overview
