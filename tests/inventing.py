@@ -122,7 +122,7 @@ def _prepare(dataset: Dataset, folder: Path, pictures: bool) -> None:
         "counts": counts,
         "counts_by_category": {},
         "warnings": [],
-        "duplicate_groups": 0,
+        "duplicate_groups": [],
     }
     _json(folder / "prepared.json", prepared)
     for row in rows if pictures else ():

@@ -22,11 +22,35 @@ def add_report_verbs(verbs: Any) -> None:
     figures.add_argument("--plan", type=Path, required=True, metavar="FILE", help="results/plan.json")
     figures.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for SVG and PNG figures")
 
-    report = verb(verbs, "report", _report, "write the report page")
+    report = verb(
+        verbs,
+        "report",
+        _report,
+        "write the report page",
+        "The page holds everything: it opens from a file, without a server or a network.",
+    )
     report.add_argument("--plan", type=Path, required=True, metavar="FILE", help="results/plan.json")
-    report.add_argument("--tables", type=Path, required=True, metavar="DIR", help="folder of adaclip tables")
-    report.add_argument("--figures", type=Path, required=True, metavar="DIR", help="folder of adaclip figures")
+    report.add_argument(
+        "--tables", type=Path, nargs="+", default=[], metavar="FILE", help="indexes of tables (index.json)"
+    )
+    report.add_argument(
+        "--figures", type=Path, nargs="+", default=[], metavar="FILE", help="indexes of figures (index.json)"
+    )
+    report.add_argument(
+        "--overviews", type=Path, nargs="*", default=[], metavar="FILE", help="overview.json of each set"
+    )
     report.add_argument("--out", type=Path, required=True, metavar="FILE", help="the HTML file to write")
+    report.add_argument(
+        "--provenance",
+        type=Path,
+        metavar="FILE",
+        help="JSON file for machine, versions and checksums (default: provenance.json beside the page)",
+    )
+    report.add_argument(
+        "--without-third-party",
+        action="store_true",
+        help="leave out pictures of data sets that others own, for a page that may be passed on",
+    )
 
 
 def _tables(arguments: argparse.Namespace) -> None:
@@ -44,4 +68,12 @@ def _figures(arguments: argparse.Namespace) -> None:
 def _report(arguments: argparse.Namespace) -> None:
     from adaclip.report.page import write_page
 
-    write_page(arguments.plan, arguments.tables, arguments.figures, arguments.out)
+    write_page(
+        arguments.plan,
+        arguments.tables,
+        arguments.figures,
+        arguments.overviews,
+        arguments.out,
+        arguments.provenance or arguments.out.with_name("provenance.json"),
+        third_party=not arguments.without_third_party,
+    )

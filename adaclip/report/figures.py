@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from adaclip.errors import AdaclipError
 from adaclip.files import read_json, write_whole
+from adaclip.report.document import FigureDoc, write_figures_index
 from adaclip.report.names import FIGURES, METRICS, figure_stems
 from adaclip.report.results import Results
 
@@ -51,6 +52,27 @@ def write_figures(plan_file: Path, out: Path) -> None:
             with write_whole(out / f"{stem}.{suffix}") as part:
                 figure.savefig(part, format=suffix, dpi=150, metadata=metadata, bbox_inches="tight")
         plt.close(figure)
+    write_figures_index(out / "index.json", [_doc(results, stem) for stem in figure_stems(results.plan)])
+
+
+def _doc(results: Results, stem: str) -> FigureDoc:
+    """What a figure shows, in words."""
+    if stem in _WORDS:
+        title, caption = _WORDS[stem]
+    else:
+        titles = {e["name"]: e["title"] for e in results.experiments}
+        title = f"Anomaly scores: {titles[stem.removeprefix('scores_')]}"
+        caption = "Scores of normal and anomalous images of each set, all seeds together."
+    return FigureDoc(stem, title, caption, f"{title}. {caption}", "measured")
+
+
+_WORDS = {
+    "transfer_pixel": ("Transfer, pixel AUROC", "Each row is one experiment, each column a set that it never saw."),
+    "transfer_image": ("Transfer, image AUROC", "Each row is one experiment, each column a set that it never saw."),
+    "roc_pixel": ("Pixel ROC curves", "Mean over categories and seeds, by set; grey is chance."),
+    "roc_image": ("Image ROC curves", "All images of a set, mean over seeds; grey is chance."),
+    "training": ("Training", "The loss and its parts, means over the images of an epoch."),
+}
 
 
 def _nothing(message: str) -> Figure:

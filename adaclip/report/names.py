@@ -41,5 +41,5 @@ def figure_stems(plan: Mapping[str, Any]) -> list[str]:
 
 
 def figure_names(plan: Mapping[str, Any]) -> list[str]:
-    """File names of all figures of a plan."""
-    return [f"{stem}.{suffix}" for stem in figure_stems(plan) for suffix in ("svg", "png")]
+    """File names of all figures of a plan, and of their index."""
+    return ["index.json", *(f"{stem}.{suffix}" for stem in figure_stems(plan) for suffix in ("svg", "png"))]

@@ -71,26 +71,30 @@ rule figures:
 
 
 rule report:
-    """The page: self-contained, opens from a file."""
+    """The page: self-contained, opens from a file. Beside it, what it was computed with."""
     input:
         TABLES,
         FIGURES,
         evaluated("metrics.json", "panels.npz"),
         [manifest_of(name) for name in PLAN.used_sets()],
         plan=f"{RESULTS}/plan.json",
+        tables=[f"{RESULTS}/tables/index.json", f"{AUDIT}/tables/index.json"],
+        figures=[f"{RESULTS}/figures/index.json", f"{AUDIT}/figures/index.json"],
+        overviews=OVERVIEWS,
     output:
-        REPORT,
+        page=REPORT,
+        provenance=f"{RESULTS}/report/provenance.json",
     log:
         f"{RESULTS}/logs/report.log",
     threads: 1
     params:
-        tables=f"{RESULTS}/tables",
-        figures=f"{RESULTS}/figures",
         code=code_digest("adaclip.report.page"),
     shell:
         "adaclip report"
         " --plan {input.plan:q}"
-        " --tables {params.tables:q}"
-        " --figures {params.figures:q}"
-        " --out {output:q}"
+        " --tables {input.tables:q}"
+        " --figures {input.figures:q}"
+        " --overviews {input.overviews:q}"
+        " --provenance {output.provenance:q}"
+        " --out {output.page:q}"
         " > {log:q} 2>&1"
