@@ -30,6 +30,7 @@ def add_report_verbs(verbs: Any) -> None:
         "The page holds everything: it opens from a file, without a server or a network.",
     )
     report.add_argument("--plan", type=Path, required=True, metavar="FILE", help="results/plan.json")
+    report.add_argument("--summary", type=Path, required=True, metavar="FILE", help="results/summary.json")
     report.add_argument(
         "--tables", type=Path, nargs="+", default=[], metavar="FILE", help="indexes of tables (index.json)"
     )
@@ -70,6 +71,7 @@ def _report(arguments: argparse.Namespace) -> None:
 
     write_page(
         arguments.plan,
+        arguments.summary,
         arguments.tables,
         arguments.figures,
         arguments.overviews,

@@ -11,6 +11,7 @@ import matplotlib as mpl
 
 mpl.use("agg")
 
+import matplotlib.lines
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -165,9 +166,9 @@ def _roc(level: str) -> Callable[[Results], Figure]:
         figure.supxlabel("False-positive rate", size=9)
         figure.supylabel("True-positive rate", size=9)
         shown = sorted({index for found in curves.values() for index, _ in found})
-        handles = [plt.Line2D([], [], color=COLOURS[index % 7], ls=STYLES[index % 4]) for index in shown]
+        handles = [mpl.lines.Line2D([], [], color=COLOURS[index % 7], ls=STYLES[index % 4]) for index in shown]
         labels = [results.experiments[index]["title"] for index in shown]
-        handles.append(plt.Line2D([], [], color="0.6", lw=0.8))
+        handles.append(mpl.lines.Line2D([], [], color="0.6", lw=0.8))
         figure.tight_layout()
         figure.legend(handles, [*labels, "Chance"], loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2, frameon=False)
         return figure
@@ -236,7 +237,7 @@ def _scores(results: Results, name: str) -> Figure:
         for label, colour, hatch in ((0, NORMAL, ""), (1, ANOMALOUS, "//")):
             chosen = frame.loc[frame["label"] == label, "anomaly_score"]
             if len(chosen):
-                ax.hist(chosen, bins=bins, color=colour, alpha=0.55, hatch=hatch, edgecolor=colour, lw=0.4)
+                ax.hist(chosen, bins=bins.tolist(), color=colour, alpha=0.55, hatch=hatch, edgecolor=colour, lw=0.4)
         ax.set_title(results.sets[dataset]["title"])
         ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(3))
         ax.yaxis.set_major_locator(mpl.ticker.MaxNLocator(3, integer=True))

@@ -1,17 +1,22 @@
-"""The head of the page: how much was measured, and how the experiments compare."""
+"""The head of the page: how much was measured, what was reproduced and within what, and how the experiments compare."""
 
 from __future__ import annotations
 
-import math
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adaclip.report.cells import DASH
 from adaclip.report.document import Cell, Column, TableDoc
 from adaclip.report.names import METRICS
-from adaclip.report.results import Results
+from adaclip.report.results import Measured, Results
 
 #: Shown for each experiment.
 SHOWN = (("image", "auroc"), ("pixel", "auroc"), ("pixel", "f1_max"), ("pixel", "aupro"))
+#: Re-runs of AdaCLIP by others differ from each other by about this much (percentage points, mean of a set).
+AGREEMENT = 1.5
+PUBLISHED = "_minus_published"
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Summary:
+class Headline:
     """The head of the page.
 
     Attributes:
@@ -34,42 +39,79 @@ class Summary:
 
     facts: tuple[Fact, ...]
     sentences: tuple[str, ...]
-    table: TableDoc | None
+    table: TableDoc
 
 
-def summarise(results: Results) -> Summary:
-    """The summary of a plan's results."""
+def headline(results: Results, summary: Mapping[str, Any]) -> Headline:
+    """The head of the page.
+
+    Args:
+        results: of the plan.
+        summary: `results/summary.json`.
+    """
     evaluations = {(found.experiment["run"], found.seed, found.set): found for found in results.evaluations}
     images = sum(found.metrics["images"] for found in evaluations.values())
-    runs = {(run, seed) for run, seed, _ in evaluations}
-    evaluated = {name for _, _, name in evaluations}
     facts = (
         Fact(str(len(results.experiments)), "experiments"),
-        Fact(str(len(runs)), "checkpoints and baselines"),
+        Fact(str(len({(run, seed) for run, seed, _ in evaluations})), "checkpoints and baselines"),
         Fact(f"{len(evaluations):,}", "zero-shot evaluations"),
-        Fact(str(len(evaluated)), "sets evaluated"),
+        Fact(str(len({name for _, _, name in evaluations})), "sets evaluated"),
         Fact(f"{images:,}", "images scored"),
     )
-    return Summary(facts, tuple(_sentences(results)), _averages(results))
+    sentences = [*_against_published(results, summary), *_against_untrained(results)]
+    return Headline(facts, tuple(sentences), _averages(results))
 
 
-def _sentences(results: Results) -> list[str]:
-    found = []
-    for experiment in results.experiments:
-        baseline = results.baseline_of(experiment)
-        if experiment["method"] != "adaclip" or baseline is None:
-            continue
+def _against_published(results: Results, summary: Mapping[str, Any]) -> Iterator[str]:
+    """What was reproduced, within what, and what differs most."""
+    if results.plan["simulated"]:
+        yield "The data are simulated, so no figure here compares with a published one."
+        return
+    found = sorted(_differences(results, summary), key=lambda pair: -abs(pair[0]))
+    if not found:
+        return
+    sizes = [abs(difference) for difference, _ in found]
+    within = sum(size <= AGREEMENT for size in sizes)
+    yield (
+        f"{len(found)} figures stand beside a published one. {within} of them lie within {AGREEMENT} points, about as "
+        "far as re-runs in the literature agree with each other; "
+        f"the median distance is {statistics.median(sizes):.1f} points."
+    )
+    far = [f"{what} ({difference:+.1f})" for difference, what in found[:3] if abs(difference) > AGREEMENT]
+    if far:
+        yield f"The largest differences, ours minus published: {'; '.join(far)}."
+
+
+def _differences(results: Results, summary: Mapping[str, Any]) -> Iterator[tuple[float, str]]:
+    titles = {experiment["name"]: experiment["title"] for experiment in results.experiments}
+    for name, by_set in summary.items():
+        for dataset, figures in by_set.items():
+            for key, value in figures.items():
+                if key.endswith(PUBLISHED) and dataset in results.sets:
+                    level, _, metric = key.removesuffix(PUBLISHED).partition("_")
+                    what = f"{METRICS[level, metric]} on {results.sets[dataset]['title']} by {titles[name]}"
+                    yield value, what
+
+
+def _against_untrained(results: Results) -> Iterator[str]:
+    """The first two trained experiments beside the same model untrained, on the sets that both have."""
+    untrained = [e for e in results.experiments if e["method"] == "untrained"]
+    trained = [e for e in results.experiments if e["method"] == "adaclip"]
+    pairs = [
+        (experiment, baseline)
+        for experiment in trained
+        for baseline in untrained
+        if (baseline["backbone"], baseline["model"]) == (experiment["backbone"], experiment["model"])
+    ]
+    for experiment, baseline in pairs[:2]:
         shared = [name for name in experiment["evaluate"] if name in baseline["evaluate"]]
-        ours, count = results.average(experiment["name"], shared, "pixel", "auroc")
-        theirs, _ = results.average(baseline["name"], shared, "pixel", "auroc")
-        if count:
-            found.append(
-                f"{experiment['title']}: mean pixel AUROC {100 * ours:.1f} over {count} sets that it never saw; "
-                f"the same model untrained has {100 * theirs:.1f}, chance 50."
+        ours = results.average(experiment["name"], shared, "pixel", "auroc")
+        theirs = results.average(baseline["name"], shared, "pixel", "auroc")
+        if ours.values and theirs.values:
+            yield (
+                f"{experiment['title']}: mean pixel AUROC {100 * ours.mean:.1f} over {ours.sets} sets "
+                f"that it never saw; the same model untrained has {100 * theirs.mean:.1f}, chance is 50."
             )
-        if len(found) == 2:
-            break
-    return found
 
 
 def _averages(results: Results) -> TableDoc:
@@ -77,14 +119,17 @@ def _averages(results: Results) -> TableDoc:
     columns += [Column(f"{level}_{metric}", METRICS[level, metric], "percent") for level, metric in SHOWN]
     rows = []
     for experiment in results.experiments:
-        own = experiment["evaluate"]
+        own: Sequence[str] = experiment["evaluate"]
         titles = " + ".join(results.sets[name]["title"] for name in experiment["auxiliary"]) or "nothing"
         cells = [Cell(experiment["title"]), Cell(titles), Cell(str(len(own)), len(own))]
-        cells += [_percent(results.average(experiment["name"], own, level, metric)[0]) for level, metric in SHOWN]
+        cells += [_percent(results.average(experiment["name"], own, level, metric)) for level, metric in SHOWN]
         rows.append(tuple(cells))
     caption = "Averages over the sets that each experiment was evaluated on: compare rows that share their sets."
     return TableDoc("summary", "Averages by experiment", caption, "measured", tuple(columns), tuple(rows))
 
 
-def _percent(value: Any) -> Cell:
-    return Cell("–") if math.isnan(value) else Cell(f"{100 * value:.1f}", 100 * value)
+def _percent(found: Measured) -> Cell:
+    if not found.values:
+        return Cell(DASH)
+    spread = f" ± {100 * found.sd:.1f}" if found.seeds > 1 else ""
+    return Cell(f"{100 * found.mean:.1f}{spread}", 100 * found.mean)

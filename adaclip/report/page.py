@@ -17,9 +17,9 @@ from adaclip.errors import AdaclipError
 from adaclip.files import read_json, write_json, write_text
 from adaclip.report.document import FigureDoc, TableDoc, read_figures_index, read_tables_index
 from adaclip.report.environment import collect
+from adaclip.report.headline import headline
 from adaclip.report.panels import PanelGroup, data_uri, panels_of
 from adaclip.report.results import Evaluation, Results
-from adaclip.report.headline import summarise
 
 ASSETS = Path(__file__).parent / "assets"
 #: An SVG above this many bytes is shown as PNG: thousands of shapes would make the page slow.
@@ -66,6 +66,7 @@ class Examples:
 
 def write_page(
     plan_file: Path,
+    summary: Path,
     tables: Sequence[Path],
     figures: Sequence[Path],
     overviews: Sequence[Path],
@@ -77,6 +78,7 @@ def write_page(
 
     Args:
         plan_file: `results/plan.json`.
+        summary: `results/summary.json`.
         tables: indexes of tables (`index.json`).
         figures: indexes of figures; the figures stand beside each.
         overviews: `overview.json` of each set; thumbnails stand beside each.
@@ -98,18 +100,22 @@ def write_page(
             parts[figure.section].figures.append(Picture(figure, _figure_uri(index.parent, figure.name)))
     facts = collect(plan)
     facts["settings"] = {key: plan[key] for key in ("backbones", "evaluation", "experiments")}
-    page = _environment().get_template("page.html.j2").render(
-        plan=plan,
-        summary=summarise(results),
-        parts=parts,
-        examples=[_examples(found, results, third_party) for found in shown_evaluations(results)],
-        overviews=[_overview(path, plan, third_party) for path in overviews],
-        provenance=facts,
-        settings=yaml.safe_dump(facts["settings"], sort_keys=False, allow_unicode=True, width=110),
-        written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        third_party=third_party,
-        css=Markup((ASSETS / "page.css").read_text(encoding="utf-8")),
-        js=Markup((ASSETS / "page.js").read_text(encoding="utf-8")),
+    page = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            plan=plan,
+            summary=headline(results, read_json(summary)),
+            parts=parts,
+            examples=[_examples(found, results, third_party) for found in shown_evaluations(results)],
+            overviews=[_overview(path, plan, third_party) for path in overviews],
+            provenance=facts,
+            settings=yaml.safe_dump(facts["settings"], sort_keys=False, allow_unicode=True, width=110),
+            written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            third_party=third_party,
+            css=Markup((ASSETS / "page.css").read_text(encoding="utf-8")),
+            js=Markup((ASSETS / "page.js").read_text(encoding="utf-8")),
+        )
     )
     write_json(provenance, facts)
     write_text(out, page)
@@ -143,7 +149,7 @@ def _in_groups(tables: Sequence[TableDoc]) -> list[tuple[str, list[TableDoc]]]:
 
 
 def shown_evaluations(results: Results) -> list[Evaluation]:
-    """One evaluation of each set: the first trained experiment that has it, or else the first at all; its first seed."""
+    """One evaluation of each set: of the first trained experiment that has it, or else the first at all; first seed."""
     chosen: dict[str, Evaluation] = {}
     trained = [found for found in results.evaluations if found.experiment["method"] == "adaclip"]
     for found in (*trained, *results.evaluations):

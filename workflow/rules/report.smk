@@ -78,6 +78,7 @@ rule report:
         evaluated("metrics.json", "panels.npz"),
         [manifest_of(name) for name in PLAN.used_sets()],
         plan=f"{RESULTS}/plan.json",
+        summary=SUMMARY,
         tables=[f"{RESULTS}/tables/index.json", f"{AUDIT}/tables/index.json"],
         figures=[f"{RESULTS}/figures/index.json", f"{AUDIT}/figures/index.json"],
         overviews=OVERVIEWS,
@@ -92,6 +93,7 @@ rule report:
     shell:
         "adaclip report"
         " --plan {input.plan:q}"
+        " --summary {input.summary:q}"
         " --tables {input.tables:q}"
         " --figures {input.figures:q}"
         " --overviews {input.overviews:q}"
