@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +53,7 @@ def write_manifest(path: str | Path, rows: Iterable[ManifestRow]) -> None:
     with write_whole(path) as part, part.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(row) for row in ordered)
+        writer.writerows(vars(row) for row in ordered)
 
 
 def read_manifest(path: str | Path) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from adaclip.data.fetched import fetched_archives
-from adaclip.data.layouts import Original, read_original, recognise
+from adaclip.data.layouts import Original, read_recognised, recognise
 from adaclip.data.layouts.common import images_in
 from adaclip.data.registry import Dataset
 from adaclip.data.unpack import Limits, unpack
@@ -39,14 +39,14 @@ def open_original(raw: Path, dataset: Dataset, work: Path, limits: Limits | None
         if waiting:
             folder = _unpack_all(waiting, work / f"unpacked{number}", limits)
         try:
-            recognise(folder, dataset)
+            layout, top = recognise(folder, dataset)
         except AdaclipError:
             waiting = _archives(folder)
             if not waiting or number == ROUNDS:
                 raise
         else:
-            break
-    return read_original(folder, dataset)
+            return read_recognised(folder, layout, top, dataset)
+    raise AssertionError("the last round raises or returns")
 
 
 def _archives(folder: Path) -> list[Path]:

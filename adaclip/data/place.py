@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import os
@@ -39,7 +40,12 @@ class Placed:
 
 def folders_of(item: Item) -> tuple[PurePosixPath, PurePosixPath]:
     """Folders of an item's image and mask, relative to the prepared set."""
-    parts = [_part(text) for text in (item.category, item.split, item.defect)]
+    return _folders(item.category, item.split, item.defect)
+
+
+@functools.cache
+def _folders(*names: str) -> tuple[PurePosixPath, PurePosixPath]:
+    parts = [_part(name) for name in names]
     return PurePosixPath("images", *parts), PurePosixPath("masks", *parts)
 
 
@@ -165,7 +171,8 @@ def _write_png(image: Image.Image, target: Path) -> str:
 
 def _link(source: Path, target: Path) -> None:
     try:
-        os.link(source.resolve(), target)
+        # A link to a symbolic link would lead nowhere when that is moved.
+        os.link(source.resolve() if source.is_symlink() else source, target)
     except FileExistsError:
         raise AdaclipError(f"{source} would replace another image called {target.name}: rename one of them") from None
     except OSError:

@@ -95,7 +95,11 @@ def read_original(root: Path, dataset: Dataset) -> Original:
         AdaclipError: no layout fits, no image is there, or images and masks do not pair.
         UsageError: an option that the layout does not have.
     """
-    name, top = recognise(root, dataset)
+    return read_recognised(root, *recognise(root, dataset), dataset)
+
+
+def read_recognised(root: Path, name: str, top: Path, dataset: Dataset) -> Original:
+    """List the images of an original, given what `recognise` found; the same errors."""
     layout = LAYOUTS[name]
     options = options_of(dataset, layout.OPTIONS, name)
     reading = layout.read(top, dataset, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -73,20 +74,23 @@ class Layout(Protocol):
 
 def subfolders(folder: Path) -> list[Path]:
     """Folders in a folder, sorted, without hidden ones and what archivers of some systems add."""
-    return sorted(
-        entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith((".", "__MACOSX"))
-    )
+    with os.scandir(folder) as entries:
+        # What scandir knows of an entry needs no further question to the file system: originals have many files.
+        names = [entry.name for entry in entries if not entry.name.startswith((".", "__MACOSX")) and entry.is_dir()]
+    return [folder / name for name in sorted(names)]
 
 
 def images_in(folder: Path) -> list[Path]:
     """Image files directly in a folder, sorted by name; links that lead nowhere are among them, to be named later."""
-    return sorted(
-        entry
-        for entry in folder.iterdir()
-        if entry.suffix.lower() in SUFFIXES
-        and not entry.name.startswith(".")
-        and (entry.is_file() or entry.is_symlink())
-    )
+    with os.scandir(folder) as entries:
+        names = [
+            entry.name
+            for entry in entries
+            if os.path.splitext(entry.name)[1].lower() in SUFFIXES  # noqa: PTH122
+            and not entry.name.startswith(".")
+            and (entry.is_file() or entry.is_symlink())
+        ]
+    return [folder / name for name in sorted(names)]
 
 
 def child(folder: Path, *names: str) -> Path | None:
