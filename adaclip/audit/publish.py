@@ -12,14 +12,14 @@ from adaclip.audit.compare import Audit, compare
 from adaclip.audit.fingerprint import read_fingerprints
 from adaclip.audit.matching import RULE
 from adaclip.files import write_json, write_whole
-from adaclip.report.document import Cell, Column, TableDoc, write_tables_index
+from adaclip.report.document import Cell, Column, TableDoc, write_figures_index, write_tables_index
 
 #: Names that a cell lists before it counts the others.
 LISTED = 3
 
 
 def write_audit(
-    fingerprints: Sequence[Path], out: Path, titles: Mapping[str, str] | None = None
+    fingerprints: Sequence[Path], out: Path, titles: Mapping[str, str] | None = None, prepared: Path | None = None
 ) -> dict[str, dict[str, int]]:
     """Compare sets, and write what was found into `out`.
 
@@ -38,6 +38,7 @@ def write_audit(
         fingerprints: files of `adaclip audit fingerprint`, one for each set.
         out: folder to write.
         titles: of sets by id.
+        prepared: folder with the prepared sets by id, for a figure of examples; None for no such figure.
 
     Returns:
         `sets` of leakage.json.
@@ -54,9 +55,13 @@ def write_audit(
     tables = [_sets_table(sets, titles), _overlaps_table(audit, sets, titles), _mixed_table(audit, titles)]
     write_tables_index(out / "tables" / "index.json", [table for table in tables if table.rows])
     # Loads Matplotlib; whoever asks for tables alone need not.
-    from adaclip.audit.figure import write_figure
+    from adaclip.audit.examples import draw_examples
+    from adaclip.audit.overlaps import draw_overlaps
 
-    write_figure(audit, sets, titles, out / "figures")
+    figures = [draw_overlaps(audit, sets, titles, out / "figures")]
+    if prepared is not None:
+        figures += filter(None, [draw_examples(audit, titles, prepared, out / "figures")])
+    write_figures_index(out / "figures" / "index.json", figures)
     write_json(out / "leakage.json", {"rule": RULE, "sets": sets, "overlaps": _overlaps(audit)})
     return sets
 

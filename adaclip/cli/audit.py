@@ -51,6 +51,9 @@ def add_audit_verbs(verbs: Any) -> None:
         help="files of adaclip audit fingerprint, one a set",
     )
     compare.add_argument("--titles", metavar="SETTINGS", help="what to call the sets: titles by id")
+    compare.add_argument(
+        "--prepared", type=Path, metavar="DIR", help="folder of the prepared sets by id, for a figure of examples"
+    )
     compare.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
 
 
@@ -71,7 +74,8 @@ def _compare(arguments: argparse.Namespace) -> None:
     from adaclip.settings import read_mapping
 
     titles = read_mapping(arguments.titles, "titles") if arguments.titles else None
-    for name, facts in write_audit(arguments.fingerprints, arguments.out, titles).items():
+    found = write_audit(arguments.fingerprints, arguments.out, titles, arguments.prepared)
+    for name, facts in found.items():
         print(
             f"{name}: test images {facts['images']}, groups of identical ones {facts['identical_groups']}, "
             f"of near-identical ones {facts['near_groups']}, of copies with both labels {facts['mixed_groups']}; "

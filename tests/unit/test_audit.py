@@ -14,9 +14,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance
 
 from adaclip.audit.compare import Audit, compare
-from adaclip.audit.figure import matrix
+from adaclip.audit.examples import choose
 from adaclip.audit.fingerprint import Fingerprints, fingerprint, read_fingerprints, write_fingerprints
 from adaclip.audit.matching import MAX_BITS, look_alike, near_pairs
+from adaclip.audit.overlaps import matrix
 from adaclip.audit.publish import write_audit
 from adaclip.data.manifest import ManifestRow, write_manifest
 from adaclip.errors import AdaclipError
@@ -240,11 +241,38 @@ def test_what_is_written(fingerprinted: Callable[..., Path], tmp_path: Path) -> 
         assert [row["kind"] for row in csv.DictReader(stream)] == ["identical"] * 3 + ["near"] * 2
 
 
+def test_examples_take_turns_and_show_the_least_alike(fingerprinted: Callable[..., Path], tmp_path: Path) -> None:
+    def copies(seed: int, name: str) -> list[tuple[str, Image.Image, int]]:
+        image = scan(seed)
+        return [(f"{name}.png", image, 0), (f"{name} again.png", jpeg(image, 15, tmp_path), 1)]
+
+    images = [item for seed in range(10) for item in copies(seed, f"{seed}")]
+    one = fingerprinted("one", images)
+    two = fingerprinted("two", [*copies(20, "a"), ("same.png", scan(1), 0)])
+    audit = compare(read_fingerprints([one, two]))
+    chosen = choose(audit)
+    assert len(chosen) == 8
+    assert [{pair["set"], pair["other_set"]} for pair in chosen[:3]].count({"two"}) == 1
+    own = [pair["bits"] for pair in chosen if pair["set"] == pair["other_set"] == "one"]
+    rest = audit.pairs[(audit.pairs["set"] == "one") & (audit.pairs["other_set"] == "one")]["bits"]
+    assert own == sorted(own, reverse=True)
+    assert own[0] == rest.max()
+    assert len({frozenset((pair["image"], pair["other_image"])) for pair in chosen}) == 8
+    write_audit([one, two], tmp_path / "audit", prepared=tmp_path / "prepared")
+    figures = read_figures_index(tmp_path / "audit" / "figures" / "index.json")
+    assert [figure.name for figure in figures] == ["audit_overlaps", "audit_examples"]
+    with Image.open(tmp_path / "audit" / "figures" / "audit_examples.png") as picture:
+        assert picture.width > 900
+
+
 def test_nothing_found_is_said(fingerprinted: Callable[..., Path], tmp_path: Path) -> None:
-    write_audit([fingerprinted("one", [("a.png", scan(1), 0)])], tmp_path / "audit")
+    path = fingerprinted("one", [("a.png", scan(1), 0)])
+    write_audit([path], tmp_path / "audit", prepared=tmp_path / "prepared")
     tables = read_tables_index(tmp_path / "audit" / "tables" / "index.json")
     assert [table.name for table in tables] == ["audit_sets"]
     assert "No two sets share images" in tables[0].caption
+    figures = read_figures_index(tmp_path / "audit" / "figures" / "index.json")
+    assert [figure.name for figure in figures] == ["audit_overlaps"]
 
 
 def test_same_results_same_bytes(fingerprinted: Callable[..., Path], tmp_path: Path) -> None:

@@ -78,8 +78,15 @@ rule audit:
         f"{RESULTS}/benchmarks/audit.tsv"
     threads: 1
     params:
-        titles=json.dumps({name: REGISTRY[name].title for name in PLAN.used_sets()}),
+        # A function, since braces in a plain string would be taken for wildcards.
+        titles=lambda wildcards: json.dumps({name: REGISTRY[name].title for name in PLAN.used_sets()}),
+        prepared=f"{DATA}/prepared",
         out=AUDIT,
         code=code_digest("adaclip.audit.publish"),
     shell:
-        "adaclip audit compare" " {input:q}" " --titles {params.titles:q}" " --out {params.out:q}" " > {log:q} 2>&1"
+        "adaclip audit compare"
+        " {input:q}"
+        " --titles {params.titles:q}"
+        " --prepared {params.prepared:q}"
+        " --out {params.out:q}"
+        " > {log:q} 2>&1"

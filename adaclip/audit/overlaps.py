@@ -15,28 +15,31 @@ import numpy as np
 import seaborn as sns
 
 from adaclip.audit.compare import Audit
-from adaclip.files import write_whole
-from adaclip.report.document import FigureDoc, write_figures_index
+from adaclip.audit.drawing import save
+from adaclip.report.document import FigureDoc
 
 NAME = "audit_overlaps"
 
 
-def write_figure(audit: Audit, sets: Mapping[str, Mapping[str, int]], titles: Mapping[str, str], out: Path) -> None:
-    """Draw how many images of each set each set holds, as SVG and PNG with an index.
+def draw_overlaps(
+    audit: Audit, sets: Mapping[str, Mapping[str, int]], titles: Mapping[str, str], out: Path
+) -> FigureDoc:
+    """Draw how many images of each set each set holds.
 
     Args:
         audit: what was found.
         sets: `sets` of leakage.json.
         titles: of sets by id.
-        out: folder to write.
+        out: folder for the SVG and PNG.
+
+    Returns:
+        What the page needs to know.
     """
     counts = matrix(audit)
     images = np.array([sets[name]["images"] for name in audit.sets])
     share = 100 * counts / images[:, None]
     labels = np.where(counts > 0, counts.astype(str), "")
     sns.set_theme(style="white", context="paper")
-    # Equal results give equal files: no time, no random ids.
-    mpl.rcParams.update({"svg.hashsalt": "adaclip", "font.size": 9})
     side = 0.5 * len(images)
     figure, axes = plt.subplots(figsize=(2.6 + side, 1.6 + 0.8 * side))
     sns.heatmap(
@@ -61,11 +64,8 @@ def write_figure(audit: Audit, sets: Mapping[str, Mapping[str, int]], titles: Ma
     axes.tick_params(axis="y", rotation=0)
     axes.set_xlabel("found in")
     axes.set_ylabel("Test images of")
-    for suffix, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
-        with write_whole(out / f"{NAME}.{suffix}") as part:
-            figure.savefig(part, format=suffix, dpi=150, metadata=metadata, bbox_inches="tight")
-    plt.close(figure)
-    write_figures_index(out / "index.json", [_document(audit, counts, titles)])
+    save(figure, NAME, out)
+    return _document(audit, counts, titles)
 
 
 def matrix(audit: Audit) -> np.ndarray[Any, np.dtype[np.int64]]:
