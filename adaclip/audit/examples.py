@@ -71,6 +71,7 @@ def draw_examples(audit: Audit, titles: Mapping[str, str], prepared: Path, out: 
         "grey number is the difference of their hashes in bits. If these are copies, so are the closer ones.",
         "; ".join(f"{pair['set']} {pair['image']} beside {pair['other_set']} {pair['other_image']}" for pair in chosen),
         "audit",
+        tuple(dict.fromkeys(name for pair in chosen for name in (pair["set"], pair["other_set"]))),
     )
 
 

@@ -110,6 +110,7 @@ class FigureDoc:
         caption: what it shows, from which jobs, with which settings.
         alt: what it shows, for who cannot see it.
         section: where it stands on the page.
+        shows: ids of the sets whose images it shows; a page that may not show them leaves it out.
     """
 
     name: str
@@ -117,6 +118,7 @@ class FigureDoc:
     caption: str
     alt: str
     section: Section
+    shows: tuple[str, ...] = ()
 
 
 def write_tables_index(path: Path, tables: Sequence[TableDoc]) -> None:

@@ -97,6 +97,8 @@ def write_page(
             parts[table.section].tables.append(table)
     for index in figures:
         for figure in read_figures_index(index):
+            if not all(may_show(name, plan, third_party) for name in figure.shows):
+                continue
             parts[figure.section].figures.append(Picture(figure, _figure_uri(index.parent, figure.name)))
     facts = collect(plan)
     facts["settings"] = {key: plan[key] for key in ("backbones", "evaluation", "experiments")}

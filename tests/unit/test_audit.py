@@ -261,6 +261,7 @@ def test_examples_take_turns_and_show_the_least_alike(fingerprinted: Callable[..
     write_audit([one, two], tmp_path / "audit", prepared=tmp_path / "prepared")
     figures = read_figures_index(tmp_path / "audit" / "figures" / "index.json")
     assert [figure.name for figure in figures] == ["audit_overlaps", "audit_examples"]
+    assert [set(figure.shows) for figure in figures] == [set(), {"one", "two"}]
     with Image.open(tmp_path / "audit" / "figures" / "audit_examples.png") as picture:
         assert picture.width > 900
 
