@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from decimal import ROUND_HALF_UP, Decimal
 
 from adaclip.report.document import Cell
 
@@ -50,6 +51,16 @@ def _order(key: str) -> tuple[bool, int, str]:
     return not key.isascii(), len(key), key
 
 
+def rounded(value: float) -> Decimal:
+    """A figure with one decimal, halves rounded up as one does by hand: binary 84.55 is a little less than that.
+
+    Example:
+        >>> str(rounded(84.55)), f"{84.55:.1f}"
+        ('84.6', '84.5')
+    """
+    return Decimal(repr(float(value))).quantize(Decimal("0.1"), ROUND_HALF_UP)
+
+
 def percent(mean: float, sd: float = math.nan) -> str:
     """A fraction as percent with one decimal, with its spread when there is one; a dash when undefined.
 
@@ -64,19 +75,20 @@ def points(value: float | None, sd: float | None = None) -> str:
     """The same of a figure that is in percent already."""
     if value is None or math.isnan(value):
         return DASH
-    return f"{value:.1f}" + ("" if sd is None or math.isnan(sd) else f" ± {sd:.1f}")
+    return f"{rounded(value)}" + ("" if sd is None or math.isnan(sd) else f" ± {rounded(sd)}")
 
 
 def signed(value: float | None) -> str:
-    """A difference in points, with its sign.
+    """A difference in points, with its sign; without one where it is zero in print.
 
     Example:
-        >>> signed(0.25), signed(-0.04) == MINUS + "0.0", signed(None) == DASH
-        ('+0.2', True, True)
+        >>> signed(0.25), signed(-1.26) == MINUS + "1.3", signed(-0.04), signed(None) == DASH
+        ('+0.3', True, '0.0', True)
     """
     if value is None or math.isnan(value):
         return DASH
-    return ("+" if value >= 0 else MINUS) + f"{abs(value):.1f}"
+    size = rounded(abs(value))
+    return f"{size}" if size == 0 else f"{'+' if value > 0 else MINUS}{size}"
 
 
 def number(value: float | int | None, text: str | None = None) -> Cell:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from adaclip.data.registry import load_registry
 from adaclip.report.cautions import Caution, facts_of, measured_facts
+from adaclip.report.cells import rounded
 from adaclip.report.published import AVERAGE, Literature, Published
 from adaclip.report.results import CONTROLS, Measured, Results, average
 
@@ -120,7 +121,7 @@ class Comparison:
 
 def printed(value: float) -> float:
     """A figure as tables print it, with one decimal: published ones have no more, so ties are ties in print."""
-    return float(f"{value:.1f}")
+    return float(rounded(value))
 
 
 def compare(
@@ -169,10 +170,16 @@ def _lines(table: Mapping[str, Any], literature: Literature) -> Iterator[Line]:
 
 
 def _points(table: Mapping[str, Any], results: Results, lines: Sequence[Line]) -> Iterator[Point]:
-    sets = [Point(name, results.sets.get(name, {}).get("title", name)) for name in table["sets"]]
+    registry = load_registry()
+    # A set that no experiment uses is not in the plan.
+    titles = {name: dataset.title for name, dataset in registry.items()}
+    kinds = {name: dataset.domain for name, dataset in registry.items()}
+    titles |= {name: facts["title"] for name, facts in results.sets.items()}
+    kinds |= {name: facts["domain"] for name, facts in results.sets.items()}
+    sets = [Point(name, titles.get(name, name)) for name in table["sets"]]
     domains: dict[str, list[Point]] = {}
     for point in sets:
-        domains.setdefault(results.sets.get(point.set, {}).get("domain", ""), []).append(point)
+        domains.setdefault(kinds.get(point.set, "custom"), []).append(point)
     if table["by"] == "set":
         yield from sets
         if len(sets) > 1:
@@ -191,7 +198,9 @@ def _points(table: Mapping[str, Any], results: Results, lines: Sequence[Line]) -
                     *(c for name, c, _, _ in line.chosen if name == point.set and c),
                 )
             )
-            own = [Point(point.set, category, category) for category in names]
+            # In the registry's order where it has one: Class2 before Class10.
+            known = [*(registry[point.set].categories if point.set in registry else ()), *names]
+            own = [Point(point.set, category, category) for category in sorted(names, key=known.index)]
             yield from own
             if len(own) > 1:
                 yield Point(point.set, "Mean", over=tuple(own))
@@ -213,7 +222,8 @@ class _Worker:
         return self._measured(line, point, metric)
 
     def _has(self, name: str, level: str) -> bool:
-        labels = self.results.sets.get(name, {}).get("labels")
+        known = self.registry[name].labels if name in self.registry else ()
+        labels = self.results.sets.get(name, {}).get("labels", known)
         return not labels or LABELS[level] in labels
 
     def _published(self, line: Line, point: Point, metric: Metric) -> Figure:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 CAPTION = (
     "Published figures in percent, each with what it was trained on and where it was read, and those measured here "
-    "(marked). The rank counts the published methods with a better figure, each method once with its best one, however "
-    "often it was re-run or quoted; ablations and re-runs belong to their method. Protocols differ: filter by training "
+    "(marked). The rank counts the published methods that have a better figure, each once, however often it was re-run "
+    "or quoted; ablations and re-runs belong to their method. Protocols differ: filter by training "
     "data and backbone before you compare. Sources, and not this benchmark, answer for their figures; AUPRO's limit of "
     "the false-positive rate is theirs."
 )
@@ -138,7 +138,7 @@ def leaderboard(results: Results, literature: Literature, cautions: Sequence[Cau
 
 
 def ranks_of(group: Sequence[Entry]) -> list[int | None]:
-    """1 + the number of other published methods whose best figure is better in print; None for one that is not ranked.
+    """1 + the number of published methods that have a better figure in print; None for one that is not ranked.
 
     Args:
         group: entries of one set and metric.
@@ -148,12 +148,10 @@ def ranks_of(group: Sequence[Entry]) -> list[int | None]:
         if entry.figure.ranked and not entry.measured:
             name = family(entry.method)
             best[name] = max(best.get(name, 0.0), printed(entry.value))
-    ranks: list[int | None] = []
-    for entry in group:
-        own = None if entry.measured else family(entry.method)
-        better = sum(value > printed(entry.value) for name, value in best.items() if name != own)
-        ranks.append(1 + better if entry.figure.ranked else None)
-    return ranks
+    return [
+        1 + sum(value > printed(entry.value) for value in best.values()) if entry.figure.ranked else None
+        for entry in group
+    ]
 
 
 def _groups(entries: Sequence[Entry], order: Mapping[str, int]) -> dict[tuple[str, str, str], list[Entry]]:

@@ -11,6 +11,8 @@ from adaclip.report.document import Cell, Column, TableDoc
 
 #: From this number of rows on, LaTeX may break a table over pages.
 LONG = 45
+#: What follows is made narrower when it is wider than the text, and left alone otherwise.
+SHRUNK = r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}"
 _LATEX = {
     "\\": r"\textbackslash{}",
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
@@ -83,9 +85,9 @@ def latex(table: TableDoc) -> str:
             f"\\bottomrule\n\\endlastfoot\n{body}\\end{{longtable}}}}\n{footer}"
         )
     return (
-        "% Needs the packages booktabs and adjustbox.\n"
-        f"\\begin{{table}}[tbp]\n\\centering\n{caption}\n\\begin{{adjustbox}}{{max width=\\textwidth}}\n"
-        f"\\begin{{tabular}}{{{spec}}}\n\\toprule\n{head}\\midrule\n{body}\\bottomrule\n\\end{{tabular}}\n\\end{{adjustbox}}\n"
+        "% Needs the packages booktabs and graphicx.\n"
+        f"\\begin{{table}}[tbp]\n\\centering\n{caption}\n{SHRUNK}{{%\n"
+        f"\\begin{{tabular}}{{{spec}}}\n\\toprule\n{head}\\midrule\n{body}\\bottomrule\n\\end{{tabular}}}}\n"
         f"\\par\\smallskip\n{footer}\\end{{table}}\n"
     )
 

@@ -1,0 +1,486 @@
+"""All tables of the paper from invented results, against values worked out by another route.
+
+The other route: the invention itself (`tests.inventing.invented`), NumPy for means and spreads, the published files
+read anew, and the set that a column's heading names.
+"""
+
+import csv
+import json
+import math
+from functools import cache, partial
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adaclip.data.registry import load_registry
+from adaclip.report import measured, tables
+from adaclip.report.document import read_tables_index
+from adaclip.report.names import table_names
+from adaclip.report.results import Results
+from adaclip.report.tables import write_tables
+from tests.inventing import LEVELS, ROOT, invent, invented
+
+REGISTRY = load_registry()
+BY_TITLE = {dataset.title: dataset for dataset in REGISTRY.values()}
+METRICS = {
+    "Image AUROC": ("image", "auroc"),
+    "Image F1-max": ("image", "f1_max"),
+    "Image AP": ("image", "ap"),
+    "Pixel AUROC": ("pixel", "auroc"),
+    "Pixel F1-max": ("pixel", "f1_max"),
+    "Pixel AP": ("pixel", "ap"),
+    "Pixel AUPRO": ("pixel", "aupro"),
+}
+LABELS = {"image": "image", "pixel": "mask"}
+PLACE = ("set", "category", "level", "metric")
+PUBLISHED = {}
+for file in ("published.csv", "published_per_category.csv"):
+    for line in csv.DictReader((ROOT / "config" / file).open(encoding="utf-8")):
+        PUBLISHED.setdefault(tuple(line.get(key, "") for key in PLACE), []).append(line)
+
+
+@pytest.fixture(scope="module")
+def written(paper, tmp_path_factory):
+    """The folder of tables."""
+    out = tmp_path_factory.mktemp("written")
+    write_tables(paper, out / "tables", out / "summary.json")
+    return out
+
+
+@pytest.fixture(scope="module")
+def documents(written):
+    """By name, as the page reads them."""
+    return {document.name: document for document in read_tables_index(written / "tables" / "index.json")}
+
+
+@pytest.fixture(scope="module")
+def results(paper):
+    return Results(paper)
+
+
+@pytest.fixture(scope="module")
+def plan(paper):
+    return json.loads(paper.read_text())
+
+
+def of_seed(experiment, seed, dataset, level, metric, category=None):
+    """A figure of one seed in percent, straight from the invention; NaN where the set lacks the labels."""
+    return _of_seed(experiment["method"], experiment["run"], seed, dataset.id, level, metric, category)
+
+
+@cache
+def _of_seed(method, run, seed, name, level, metric, category):
+    dataset = REGISTRY[name]
+    if LABELS[level] not in dataset.labels:
+        return math.nan
+    head = (method, run, seed, name)
+    names = [category] if category else list(dataset.categories)
+    return 100 * np.mean([invented(*head, name, level, metric) for name in names])
+
+
+def expected(plan, row, metric, names, category=None):
+    """Mean and spread in percent of a row over the sets of these ids, or None when the row evaluates none of them."""
+    experiments = {e["name"]: e for e in plan["experiments"]}
+    columns = []
+    for name in names:
+        having = [experiments[e] for e in row["experiments"] if name in experiments[e]["evaluate"]]
+        if having:
+            (experiment,) = having
+            columns.append([of_seed(experiment, s, REGISTRY[name], *metric, category) for s in experiment["seeds"]])
+    if not columns or np.isnan(columns).all():
+        return None
+    values = np.nanmean(np.array(columns), axis=0)
+    return values.mean(), values.std(ddof=1) if len(values) > 1 else None
+
+
+def published(row, metric, name, category=None):
+    """A published figure, or None."""
+    found = [
+        float(line["value"])
+        for line in PUBLISHED.get((name, category or "", *metric), [])
+        if all(line.get(column, values[0]) in values for column, values in row["published"].items())
+    ]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def text_of(value, sd=None):
+    if value is None:
+        return "\N{EN DASH}"
+    return f"{value:.1f}" + (f" ± {sd:.1f}" if sd is not None else "")
+
+
+def text_of_line(plan, row, kind, metric, names, category=None, at=None):
+    """What must stand in a cell: of one set, one category, or (`at` names it) an average."""
+    ours = expected(plan, row, metric, names, category) if row["experiments"] else None
+    theirs = published(row, metric, at or names[0], category) if row["published"] else None
+    if kind == "published":
+        return text_of(theirs)
+    if kind.startswith("measured"):
+        return text_of(*ours) if ours else text_of(None)
+    if ours is None or theirs is None:
+        return text_of(None)
+    text = f"{ours[0] - theirs:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "\N{MINUS SIGN}")
+
+
+def rows_of(plan, table):
+    """Each row of a plan's table with the kinds of its lines."""
+    for row in table["rows"]:
+        both = row["published"] and row["experiments"]
+        for kind in [*(["published"] if row["published"] else []), *(["measured"] if row["experiments"] else [])]:
+            yield row, kind
+        if both:
+            yield row, "difference"
+
+
+def columns_of(document):
+    return [(index, column.group, column.title) for index, column in enumerate(document.columns)]
+
+
+def check_by_set(plan, table, document):
+    lines = list(rows_of(plan, table))
+    assert len(document.rows) == len(lines) * len(table["metrics"])
+    for number, cells in enumerate(document.rows):
+        row, kind = lines[number % len(lines)]
+        metric = METRICS[cells[0].text]
+        assert ".".join(metric) == table["metrics"][number // len(lines)]
+        assert cells[1].text == row["title"]
+        assert cells[2].text.startswith(kind)
+        for index, _, title in columns_of(document)[3:]:
+            if title in BY_TITLE:
+                wanted = text_of_line(plan, row, kind, metric, [BY_TITLE[title].id])
+                assert cells[index].text == wanted, (table["name"], title, cells[1].text, kind)
+
+
+def check_by_domain(plan, table, document):
+    lines = list(rows_of(plan, table))
+    assert len(document.rows) == len(lines)
+    for cells, (row, kind) in zip(document.rows, lines, strict=True):
+        assert (cells[0].text, cells[1].text.split(",")[0]) == (row["title"], kind)
+        for index, group, title in columns_of(document)[2:]:
+            if title == "Rank":
+                continue
+            metric, domain = METRICS[title], group.lower()
+            names = [
+                n for n in table["sets"] if REGISTRY[n].domain == domain and LABELS[metric[0]] in REGISTRY[n].labels
+            ]
+            evaluated = {n for e in plan["experiments"] if e["name"] in row["experiments"] for n in e["evaluate"]}
+            if kind == "difference" and not set(names) <= evaluated:
+                assert cells[index].text == text_of(None)
+            else:
+                wanted = text_of_line(plan, row, kind, metric, names, at=f"average-{domain}")
+                assert cells[index].text == wanted, (table["name"], group, title, row["title"], kind)
+
+
+def check_by_category(plan, table, document):
+    ((row, _), *_) = rows_of(plan, table)
+    (name,) = table["sets"]
+    assert [cells[0].text for cells in document.rows] == [*REGISTRY[name].categories, "Mean"]
+    for cells in document.rows[:-1]:
+        for index, group, title in columns_of(document)[1:]:
+            wanted = text_of_line(plan, row, title.lower(), METRICS[group], [name], cells[0].text)
+            assert cells[index].text == wanted, (table["name"], cells[0].text, group, title)
+
+
+CHECKS = {"set": check_by_set, "domain": check_by_domain, "category": check_by_category}
+
+
+def check_tables(plan, documents):
+    for table in plan["tables"]:
+        CHECKS[table["by"]](plan, table, documents[table["name"]])
+
+
+def check_results(plan, document):
+    """Every figure of the table of all results."""
+    experiments = {e["title"]: e for e in plan["experiments"]}
+    for cells in document.rows:
+        experiment, dataset = experiments[cells[0].text], BY_TITLE[cells[1].text]
+        for index, group, title in columns_of(document)[4:]:
+            wanted = expected(plan, {"experiments": [experiment["name"]]}, METRICS[f"{group} {title}"], [dataset.id])
+            assert cells[index].text == (text_of(*wanted) if wanted else text_of(None)), (cells[0].text, title)
+
+
+def test_every_promised_file_is_there_and_no_other(written, plan):
+    assert sorted(path.name for path in (written / "tables").iterdir()) == sorted(table_names(plan))
+
+
+def test_every_table_of_the_paper_has_its_values(documents, plan):
+    assert len(plan["tables"]) >= 20
+    check_tables(plan, documents)
+
+
+def test_all_results_have_their_values(documents, plan):
+    check_results(plan, documents["results"])
+
+
+@pytest.mark.parametrize(
+    ("layout", "first", "second"), [("_by_set", 3, 4), ("_by_domain", 2, 3), ("_by_category", 1, 4)]
+)
+def test_two_exchanged_columns_are_noticed(results, plan, monkeypatch, layout, first, second):
+    """The check above would fail if the code put figures under each other's heading."""
+    original = getattr(tables, layout)
+
+    def exchanged(*arguments):
+        columns, rows, marked = original(*arguments)
+        swapped = list(columns)
+        swapped[first], swapped[second] = swapped[second], swapped[first]
+        return swapped, rows, marked
+
+    table = next(table for table in plan["tables"] if f"_by_{table['by']}" == layout)
+    assert_table = partial(CHECKS[table["by"]], plan, table)
+    assert_table(paper_table(results, table))
+    monkeypatch.setattr(tables, layout, exchanged)
+    with pytest.raises(AssertionError):
+        assert_table(paper_table(results, table))
+
+
+def test_two_exchanged_metrics_are_noticed_in_all_results(results, plan, monkeypatch):
+    check_results(plan, measured.MAKERS["results"](results)[0])
+    columns = list(measured._METRIC_COLUMNS)
+    columns[0], columns[3] = columns[3], columns[0]
+    monkeypatch.setattr(measured, "_METRIC_COLUMNS", tuple(columns))
+    with pytest.raises(AssertionError):
+        check_results(plan, measured.MAKERS["results"](results)[0])
+
+
+def paper_table(results, table):
+    comparison = tables.compare(table, results, tables.Literature(), tables.cautions())
+    return tables.paper_table(table, comparison, results)
+
+
+def test_averages_ranks_and_marks_of_table_1(written, documents, plan):
+    frame = pd.read_csv(written / "tables" / "table_1_industrial.csv")
+    table = next(table for table in plan["tables"] if table["name"] == "table_1_industrial")
+    row = next(row for row in table["rows"] if row["experiments"])
+    for metric in (("image", "auroc"), ("pixel", "f1_max")):
+        own = frame[(frame["level"] == metric[0]) & (frame["metric"] == metric[1])]
+        average = own[own["set"] == "average-industrial"].set_index(["row", "kind"])
+        mean, sd = expected(plan, row, metric, table["sets"])
+        ours = average.loc[("AdaCLIP", "measured")]
+        assert (ours["value"], ours["sd"]) == pytest.approx((mean, sd), abs=1e-9)
+        assert (ours["seeds"], ours["parts"], ours["parts_of"]) == (3, 7, 7)
+        theirs = published(row, metric, "average-industrial")
+        assert average.loc[("AdaCLIP", "published"), "value"] == theirs
+        assert average.loc[("AdaCLIP", "difference"), "value"] == pytest.approx(mean - theirs, abs=1e-9)
+        for name in (*table["sets"], "average-industrial"):
+            at = own[(own["set"] == name) & (own["kind"] != "difference")]
+            assert len(at) == 7
+            values = at["value"].round(1)
+            assert at["rank"].tolist() == values.rank(ascending=False).tolist()
+            assert at.loc[at["best"], "value"].round(1).unique() == [values.max()]
+            assert at["best"].sum() == (values == values.max()).sum()
+            assert at.loc[at["second"], "value"].round(1).unique() == [values[values < values.max()].max()]
+    document = documents["table_1_industrial"]
+    ours = next(
+        cells for cells in document.rows if cells[0].text == "Image AUROC" and cells[2].text == "measured, 3 seeds"
+    )
+    ranks = frame[(frame["level"] == "image") & (frame["metric"] == "auroc") & (frame["kind"] == "measured")]
+    assert ours[-1].text == f"{ranks[ranks['set'] != 'average-industrial']['rank'].mean():.1f}"
+
+
+def test_cautions_stand_at_the_figures_that_they_concern(written, documents):
+    frame = pd.read_csv(written / "tables" / "table_1_industrial.csv", keep_default_na=False)
+
+    def said(name, level, metric, row, kind="published"):
+        chosen = frame[
+            (frame["set"] == name)
+            & (frame["level"] == level)
+            & (frame["metric"] == metric)
+            & (frame["row"] == row)
+            & (frame["kind"] == kind)
+        ]
+        (cautions,) = chosen["cautions"]
+        return set(cautions.split())
+
+    assert "winclip_visa" in said("visa", "image", "f1_max", "WinCLIP")
+    assert "winclip_visa" not in said("visa", "image", "auroc", "WinCLIP")
+    assert said("ksdd", "image", "f1_max", "SAM") == {"ksdd_constant", "ksdd_paper"}
+    assert said("ksdd", "image", "f1_max", "DINOv2") == {"ksdd_paper"}
+    assert said("dagm", "image", "auroc", "AdaCLIP", "measured") == {"dagm_measured"}
+    assert said("mvtec", "pixel", "auroc", "AdaCLIP", "measured") == {"spread_of_reruns"}
+    assert said("mpdd", "pixel", "auroc", "SAA") == set()
+    document = documents["table_1_industrial"]
+    dagm = [column.title for column in document.columns].index("DAGM 2007")
+    cell = next(row for row in document.rows if row[2].text.startswith("measured"))[dagm]
+    sentences = " ".join(document.notes[key] for key in cell.notes)
+    # 10 categories of 2 normal and 3 anomalous images were invented.
+    assert "Measured on 20 normal and 30 anomalous test images" in sentences
+
+
+def test_a_figure_on_a_set_that_chose_the_epoch_is_marked_everywhere(documents, plan):
+    titles = {e["title"]: e for e in plan["experiments"]}
+    marked = 0
+    for cells in documents["results"].rows:
+        experiment, dataset = titles[cells[0].text], BY_TITLE[cells[1].text]
+        for cell in cells[4:]:
+            wanted = experiment["selection"] == dataset.id and cell.value is not None
+            assert ("†" in cell.notes) == wanted
+            marked += wanted
+    assert marked > 0
+    selection = documents["selection"]
+    visa, mpdd = ([column.title for column in selection.columns].index(title) for title in ("VisA", "MPDD"))
+    for cells in selection.rows:
+        assert ("†" in cells[visa].notes) == cells[1].text.startswith("best epoch")
+        assert "†" not in cells[mpdd].notes
+        assert not ("†" in cells[visa].notes and (cells[visa].best or cells[visa].second))
+
+
+def test_an_undefined_figure_is_a_dash_with_its_reason(written):
+    frame = pd.read_csv(written / "tables" / "table_2_medical.csv", keep_default_na=False)
+    reasons = {
+        (row["set"], row["level"], row["kind"]): row["reason"]
+        for row in frame.to_dict("records")
+        if row["row"] == "AdaCLIP" and row["value"] == ""
+    }
+    assert reasons["isic", "image", "measured"] == "the set has no image labels"
+    assert reasons["headct", "pixel", "measured"] == "the set has no masks"
+    assert reasons["isic", "image", "published"] == "not published"
+    transfer = pd.read_csv(written / "tables" / "transfer.csv", keep_default_na=False)
+    trained = transfer[(transfer["row"] == "VisA") & (transfer["set"] == "visa") & (transfer["level"] == "pixel")]
+    assert set(trained["reason"]) == {"auxiliary data of this row"}
+    assert set(trained["value"]) == {""}
+
+
+def test_controls_take_no_part(written):
+    frame = pd.read_csv(written / "tables" / "controls.csv")
+    assert frame["rank"].isna().all()
+    assert not frame[["best", "second"]].any(axis=None)
+    oracle = frame[(frame["row"] == "ground truth") & frame["value"].notna()]
+    assert set(oracle["value"]) == {100.0}
+
+
+def test_the_summary_nests_sets_and_differences(written, plan):
+    summary = json.loads((written / "summary.json").read_text())
+    assert list(summary) == [e["name"] for e in plan["experiments"]]
+    main = next(e for e in plan["experiments"] if e["name"] == "main_mvtec+colondb")
+    value, _ = expected(plan, {"experiments": [main["name"]]}, ("pixel", "auroc"), ["visa"])
+    assert summary[main["name"]]["visa"]["pixel_auroc"] == pytest.approx(value, abs=1e-4)
+    assert summary[main["name"]]["visa"]["pixel_auroc_minus_published"] == pytest.approx(value - 95.5, abs=1e-4)
+    assert "pixel_ap_minus_published" not in summary[main["name"]]["visa"]
+    assert "image_auroc" not in summary[main["name"]]["isic"]
+    pixels = [of_seed(main, s, REGISTRY[n], "pixel", "auroc") for n in main["evaluate"] for s in main["seeds"]]
+    assert summary[main["name"]]["average"]["pixel_auroc"] == pytest.approx(np.nanmean(pixels), abs=1e-4)
+
+
+def test_what_was_reproduced_is_counted(written, plan):
+    frame = pd.read_csv(written / "tables" / "reproduction.csv").set_index(["table", "row", "level", "metric"])
+    row = frame.loc[("table_1_industrial", "AdaCLIP", "pixel", "auroc")]
+    table = next(table for table in plan["tables"] if table["name"] == "table_1_industrial")
+    line = next(row for row in table["rows"] if row["experiments"])
+    gaps = np.array(
+        [
+            expected(plan, line, ("pixel", "auroc"), [name])[0] - published(line, ("pixel", "auroc"), name)
+            for name in table["sets"]
+        ]
+    )
+    assert row["figures"] == 7
+    assert row["close"] == (np.abs(gaps) <= 1.5).sum()
+    assert row["mean_difference"] == pytest.approx(gaps.mean())
+    assert row["mean_absolute"] == pytest.approx(np.abs(gaps).mean())
+    assert row["largest"] == pytest.approx(gaps[np.abs(gaps).argmax()])
+
+
+def test_seeds_and_categories_are_listed_in_full_precision(written, plan):
+    frame = pd.read_csv(written / "tables" / "seeds.csv")
+    assert len(frame) == sum(len(e["evaluate"]) * len(e["seeds"]) for e in plan["experiments"])
+    found = frame[(frame["experiment"] == "no_fusion_visa+clinicdb") & (frame["set"] == "mvtec")].set_index("seed")
+    experiment = next(e for e in plan["experiments"] if e["name"] == "no_fusion_visa+clinicdb")
+    for seed in experiment["seeds"]:
+        value = of_seed(experiment, seed, REGISTRY["mvtec"], "pixel", "aupro")
+        assert found.loc[seed, "pixel_aupro"] == pytest.approx(value / 100, abs=1e-15)
+    frame = pd.read_csv(written / "tables" / "categories.csv", dtype={"category": str})
+    found = frame[
+        (frame["experiment"] == "main_mvtec+colondb") & (frame["set"] == "btad") & (frame["category"] == "02")
+    ]
+    head = ("adaclip", "main_mvtec+colondb")
+    values = [invented(*head, seed, "btad", "02", "image", "ap") for seed in (0, 1, 2)]
+    assert found["image_ap"].item() == pytest.approx(np.mean(values), abs=1e-15)
+    assert found["image_ap_sd"].item() == pytest.approx(np.std(values, ddof=1), abs=1e-15)
+
+
+SMALL = {
+    "sets": ["mvtec", "isic", "headct", "dtd"],
+    "backbones": {"tiny": {"model": "tiny"}},
+    "experiments": {
+        "one": {"auxiliary": ["mvtec"], "evaluate": ["isic", "headct"], "title": "100 % of R&D_1 | <b>", "seeds": [4]},
+        "two": {"auxiliary": ["visa"], "evaluate": ["mvtec"], "seeds": [0, 1]},
+        "idle": {"auxiliary": ["mvtec"], "evaluate": ["tn3k"], "seeds": [0]},
+    },
+    "tables": {
+        "mixed": {
+            "sets": ["mvtec", "isic", "headct", "dtd"],
+            "note": "A note with 5 % & more.",
+            "rows": [{"title": "R&D_1", "experiments": ["one"]}, {"title": "both", "experiments": ["two"]}],
+        }
+    },
+}
+
+
+@pytest.fixture
+def small(tmp_path):
+    plan_file = invent(SMALL, tmp_path)
+    write_tables(plan_file, tmp_path / "tables", tmp_path / "summary.json")
+    return tmp_path
+
+
+def test_a_single_seed_has_no_spread_and_says_so(small):
+    (document, *_) = read_tables_index(small / "tables" / "index.json")
+    one = document.rows[0]
+    assert one[2].text == "measured, 1 seed"
+    cells = dict(zip([column.title for column in document.columns], one, strict=True))
+    assert "±" not in cells["HeadCT"].text
+    assert cells["HeadCT"].value is not None
+    two = document.rows[1]
+    assert two[2].text == "measured, 2 seeds"
+    assert "±" in two[3].text
+
+
+def test_a_set_that_no_experiment_evaluates_is_a_column_of_dashes(small):
+    frame = pd.read_csv(small / "tables" / "mixed.csv", keep_default_na=False)
+    dtd = frame[frame["set"] == "dtd"]
+    assert len(dtd) == 2 * 4
+    assert set(dtd["value"]) == {""}
+    assert set(dtd["reason"]) == {"not evaluated in this row"}
+    # Averages over different numbers of sets are neither ranked nor best, and say what they are over.
+    average = frame[(frame["set"] == "average") & (frame["level"] == "pixel")]
+    assert set(average["rank"]) == {""}
+    (document, *_) = read_tables_index(small / "tables" / "index.json")
+    cells = dict(zip([column.title for column in document.columns], document.rows[-1], strict=True))
+    assert "Mean over 1 of 3; not ranked." in {document.notes[key] for key in cells["Average"].notes}
+
+
+def test_overlap_with_the_auxiliary_data_is_marked(tmp_path):
+    config = {
+        "backbones": {"tiny": {"model": "tiny"}},
+        "experiments": {
+            "a": {"auxiliary": ["br35h"], "evaluate": ["brain_mri", "headct"], "seeds": [0]},
+            "b": {"auxiliary": ["mvtec"], "evaluate": ["brain_mri", "headct"], "seeds": [0]},
+        },
+        "tables": {"t": {"metrics": ["image.auroc"], "rows": [{"experiments": ["a"]}, {"experiments": ["b"]}]}},
+    }
+    plan_file = invent(config, tmp_path)
+    overlaps = {"brain_mri": {"br35h": {"identical": ["images/x.jpg", "images/y.jpg"], "near": ["images/z.jpg"]}}}
+    names = ("br35h", "brain_mri", "headct", "mvtec")
+    audit = {"rule": "", "sets": {name: {} for name in names}, "overlaps": overlaps}
+    (tmp_path / "results" / "audit").mkdir()
+    (tmp_path / "results" / "audit" / "leakage.json").write_text(json.dumps(audit))
+    write_tables(plan_file, tmp_path / "tables", tmp_path / "summary.json")
+    frame = pd.read_csv(tmp_path / "tables" / "t.csv").set_index(["row", "set"])
+    assert frame["overlap"].to_dict() == {
+        ("a", "brain_mri"): 3,
+        ("b", "brain_mri"): 0,
+        ("a", "headct"): 0,
+        ("b", "headct"): 0,
+        ("a", "average-medical"): 3,
+        ("b", "average-medical"): 0,
+    }
+    (document, *_) = read_tables_index(tmp_path / "tables" / "index.json")
+    assert ["‡" in cell.notes for cell in document.rows[0][3:6]] == [True, False, True]
+    assert not any("‡" in cell.notes for cell in document.rows[1])
+    assert not document.rows[0][3].best
+
+
+def test_levels_of_the_invention_are_those_of_the_tables():
+    assert [(level, metric) for level, names in LEVELS.items() for metric in names] == list(METRICS.values())
