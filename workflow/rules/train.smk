@@ -86,13 +86,9 @@ rule train:
         backbone=lambda wildcards: settings(CONFIG.backbones[experiment_of(wildcards.run).backbone]),
         model=lambda wildcards: settings(experiment_of(wildcards.run).model),
         train=lambda wildcards: settings(experiment_of(wildcards.run).train),
-        evaluation=lambda wildcards: (
-            settings(CONFIG.evaluation) if selection_of(wildcards) else "{}"
-        ),
+        evaluation=lambda wildcards: (settings(CONFIG.evaluation) if selection_of(wildcards) else "{}"),
         device=RUNTIME["device"],
-        code=lambda wildcards: code_digest(
-            "adaclip.train", *["adaclip.selection"] * len(selection_of(wildcards))
-        ),
+        code=lambda wildcards: code_digest("adaclip.train", *["adaclip.selection"] * len(selection_of(wildcards))),
     shell:
         "adaclip train"
         " --name {wildcards.run:q}"
