@@ -48,9 +48,9 @@ class Cost:
         total = sum(self.jobs.values())
         counted = [f"{self.jobs[rule]} {rule}" for rule in STAGES if self.jobs.get(rule)]
         others = total - sum(self.jobs.get(rule, 0) for rule in STAGES)
-        lines = [
-            f"cost: {total} jobs: {', '.join([*counted, f'{others} others'] if counted else [f'{others} others'])}"
-        ]
+        if others:
+            counted.append(f"{others} others")
+        lines = [f"cost: {total} jobs: {', '.join(counted)}"]
         if self.seconds:
             parts = [f"{STAGES[rule]} {_hours(span)}" for rule, span in self.seconds.items()]
             low, high = (sum(span[end] for span in self.seconds.values()) for end in (0, 1))

@@ -14,6 +14,10 @@ def add_plan_verbs(verbs: Any) -> None:
     plan = verb(verbs, "plan", _plan, "resolve a configuration into runs and evaluations, as JSON")
     plan.add_argument("--config", required=True, metavar="SETTINGS", help="the configuration: a file, or inline JSON")
     plan.add_argument("--out", type=Path, required=True, metavar="FILE", help="the JSON file to write")
+    plan.add_argument("--part", metavar="TARGET", help="only what this table, curve or target needs (such as table_1)")
+    plan.add_argument(
+        "--root", default=".", metavar="PATH", help="with --part: from the file's folder to that of the runs"
+    )
     check = verb(verbs, "check", _check, "check a configuration and say what it asks for")
     check.add_argument("config", type=Path, metavar="CONFIG", help="configuration file (YAML)")
 
@@ -22,23 +26,28 @@ def _plan(arguments: argparse.Namespace) -> None:
     from adaclip.config import extend, parse_config
     from adaclip.data.registry import load_registry, public_facts
     from adaclip.files import write_json
-    from adaclip.plan import make_plan, plan_document
+    from adaclip.plan import make_plan, part_document, plan_document
     from adaclip.settings import read_mapping
 
     value = read_mapping(arguments.config, "configuration")
     config = parse_config(extend(value, arguments.config), "configuration")
     registry = load_registry(config.datasets)
     plan = make_plan(config, registry)
-    write_json(arguments.out, plan_document(plan, {name: public_facts(registry[name]) for name in plan.sets}))
+    document = plan_document(plan, {name: public_facts(registry[name]) for name in plan.sets})
+    if arguments.part is not None:
+        document = part_document(document, arguments.part, arguments.root)
+    write_json(arguments.out, document)
 
 
 def _check(arguments: argparse.Namespace) -> None:
     from adaclip.config import load_config
+    from adaclip.cost import count_images, estimate, planned_jobs
     from adaclip.data.registry import load_registry
     from adaclip.plan import make_plan
 
     config = load_config(arguments.config)
-    plan = make_plan(config, load_registry(config.datasets))
+    registry = load_registry(config.datasets)
+    plan = make_plan(config, registry)
     evaluations = plan.evaluations()
     print(
         f"{arguments.config}: {len(config.experiments)} experiments, {len(plan.runs)} runs, "
@@ -47,3 +56,6 @@ def _check(arguments: argparse.Namespace) -> None:
     for experiment in config.experiments:
         auxiliary = "+".join(experiment.auxiliary) or "nothing"
         print(f"  {experiment.name}: train on {auxiliary}, evaluate {', '.join(plan.evaluated[experiment.name])}")
+    images = count_images(plan, {name: registry[name].test for name in plan.sets})
+    for line in estimate(plan, images, planned_jobs(plan)).lines():
+        print(line)

@@ -16,7 +16,7 @@ from adaclip.config import extend, parse_config
 from adaclip.settings import as_dict
 from adaclip.data.registry import load_registry, public_facts
 from adaclip.errors import AdaclipError
-from adaclip.plan import make_plan, plan_document, targets
+from adaclip.plan import make_plan, part_document, plan_document, targets
 from adaclip.provenance import code_digest, folder_digest
 from adaclip.report.names import figure_names, table_names
 

@@ -17,7 +17,9 @@ class CostPrinter(logging.Handler):
 
     def emit(self, record):
         if getattr(record, "event", None) == LogEvent.RUN_INFO:
-            jobs = [(job.rule.name, dict(job.wildcards_dict)) for job in workflow.dag.needrun_jobs(exclude_finished=False)]
+            jobs = [
+                (job.rule.name, dict(job.wildcards_dict)) for job in workflow.dag.needrun_jobs(exclude_finished=False)
+            ]
             images = count_images(PLAN, {name: REGISTRY[name].test for name in PLAN.sets})
             for line in estimate(PLAN, images, jobs).lines():
                 snakemake_logger.info(line)

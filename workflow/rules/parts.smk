@@ -1,0 +1,78 @@
+"""Parts of the whole: one table or curve, or all that answer one table of the paper, with nothing but the jobs behind them.
+
+Reads: metrics, scores, curves, histories and costs of the evaluations that a part needs.
+Writes: results/parts/<part>/plan.json, summary.json, tables/*, figures/*.
+"""
+
+PARTS = {name: part_document(DOCUMENT, name, "../..") for name in targets(DOCUMENT)}
+
+
+def part_evaluated(wildcards):
+    """Files of every evaluation of a part."""
+    return [
+        f"{run_folder(experiment['run'], seed)}/{dataset}/{name}"
+        for experiment in PARTS[wildcards.part]["experiments"]
+        for seed in experiment["seeds"]
+        for dataset in experiment["evaluate"]
+        for name in ("metrics.json", "cost.json", "scores.csv", "curves.json")
+    ]
+
+
+def part_histories(wildcards):
+    """History and cost of every checkpoint of a part."""
+    return [
+        f"{run_folder(experiment['run'], seed)}/{name}"
+        for experiment in PARTS[wildcards.part]["experiments"]
+        if experiment["run"] in TRAINED
+        for seed in experiment["seeds"]
+        for name in ("history.csv", "cost.json")
+    ]
+
+
+rule part:
+    """The tables and figures of a part."""
+    input:
+        part_evaluated,
+        part_histories,
+        lambda wildcards: [manifest_of(name) for name in PARTS[wildcards.part]["sets"]],
+        LEAKAGE,
+    output:
+        plan=f"{RESULTS}/parts/{{part}}/plan.json",
+        summary=f"{RESULTS}/parts/{{part}}/summary.json",
+        tables=f"{RESULTS}/parts/{{part}}/tables/index.json",
+        figures=f"{RESULTS}/parts/{{part}}/figures/index.json",
+    log:
+        f"{RESULTS}/logs/parts/{{part}}.log",
+    threads: 1
+    params:
+        # Functions, since braces in a plain string would be taken for wildcards.
+        config=lambda wildcards: json.dumps(config, sort_keys=True),
+        document=lambda wildcards: json.dumps(PARTS[wildcards.part], sort_keys=True),
+        tables=lambda wildcards, output: str(Path(output.tables).parent),
+        figures=lambda wildcards, output: str(Path(output.figures).parent),
+        code=code_digest("adaclip.plan", "adaclip.report.tables", "adaclip.report.figures"),
+    shell:
+        "( adaclip plan"
+        " --config {params.config:q}"
+        " --part {wildcards.part:q}"
+        " --root ../.."
+        " --out {output.plan:q}"
+        " && adaclip tables"
+        " --plan {output.plan:q}"
+        " --summary {output.summary:q}"
+        " --out {params.tables:q}"
+        " && adaclip figures"
+        " --plan {output.plan:q}"
+        " --out {params.figures:q}"
+        " ) > {log:q} 2>&1"
+
+
+# A target of its own for each: `snakemake table_1`, `snakemake fig_5`, `snakemake transfer`.
+for part_name in PARTS:
+
+    rule:
+        name:
+            part_name
+        input:
+            f"{RESULTS}/parts/{part_name}/tables/index.json",
+        localrule: True
