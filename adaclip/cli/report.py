@@ -16,7 +16,10 @@ def add_report_verbs(verbs: Any) -> None:
     tables.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for tables as CSV, Markdown and LaTeX"
     )
-    tables.add_argument("--summary", type=Path, required=True, metavar="FILE", help="JSON summary for dvc metrics")
+    tables.add_argument("--summary", type=Path, required=True, metavar="FILE", help="JSON of the figures of every set")
+    tables.add_argument(
+        "--metrics", type=Path, metavar="DIR", help="folder for averages as JSON (for dvc metrics show)"
+    )
 
     figures = verb(verbs, "figures", _figures, "draw all figures")
     figures.add_argument("--plan", type=Path, required=True, metavar="FILE", help="results/plan.json")
@@ -57,7 +60,7 @@ def add_report_verbs(verbs: Any) -> None:
 def _tables(arguments: argparse.Namespace) -> None:
     from adaclip.report.tables import write_tables
 
-    write_tables(arguments.plan, arguments.out, arguments.summary)
+    write_tables(arguments.plan, arguments.out, arguments.summary, arguments.metrics)
 
 
 def _figures(arguments: argparse.Namespace) -> None:

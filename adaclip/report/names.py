@@ -30,6 +30,11 @@ def table_names(plan: Mapping[str, Any]) -> list[str]:
     return [*full, f"{LEADERBOARD}.csv", f"{LEADERBOARD}.md", "index.json"]
 
 
+def metric_names(plan: Mapping[str, Any]) -> list[str]:
+    """File names of the averages of each experiment, for `dvc metrics show`."""
+    return [f"{experiment['name']}.json" for experiment in plan["experiments"]]
+
+
 def compared(plan: Mapping[str, Any]) -> bool:
     """Whether a table of the plan sets measured figures beside published ones."""
     return any(row["experiments"] and row["published"] for table in plan["tables"] for row in table["rows"])

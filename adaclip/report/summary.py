@@ -1,13 +1,23 @@
-"""`results/summary.json`: the figures that `dvc metrics` shows and compares between two runs."""
+"""Figures as JSON for `dvc metrics`.
+
+`results/metrics/<experiment>.json` has the averages of one experiment: `dvc metrics show` prints a row for each file,
+so that experiments stand below each other. `results/summary.json` has every set of every experiment, for the page and
+for `dvc metrics diff --targets results/summary.json`, which prints a row for each figure that changed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import statistics
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adaclip.report.compare import Comparison
 from adaclip.report.names import METRICS
 from adaclip.report.results import Results
+
+#: Ends the name of a difference from a published figure.
+GAP = "_minus_published"
 
 
 def summarise(results: Results, comparisons: Sequence[Comparison]) -> dict[str, Any]:
@@ -33,9 +43,38 @@ def summarise(results: Results, comparisons: Sequence[Comparison]) -> dict[str, 
                     figures[f"{level}_{metric}"] = round(100 * measured.mean, 4)
                 difference = differences.get((name, dataset, level, metric))
                 if difference is not None:
-                    figures[f"{level}_{metric}_minus_published"] = round(difference, 4)
+                    figures[f"{level}_{metric}{GAP}"] = round(difference, 4)
         summary[name] = entry
     return summary
+
+
+def overviews(results: Results, summary: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, Any]]:
+    """Averages in percent by experiment: by domain, over the sets that the experiment was evaluated on, then by metric.
+
+    `minus_published` is the mean difference from published figures, over the sets that have one.
+
+    Args:
+        results: of the plan.
+        summary: of `summarise`.
+    """
+    domains = dict.fromkeys(facts["domain"] for facts in results.sets.values())
+    found: dict[str, dict[str, Any]] = {}
+    for experiment in results.experiments:
+        name = experiment["name"]
+        entry: dict[str, Any] = {}
+        for domain in domains:
+            own = [dataset for dataset in experiment["evaluate"] if results.sets[dataset]["domain"] == domain]
+            for level, metric in METRICS:
+                mean = results.average(name, own, level, metric).mean
+                if not math.isnan(mean):
+                    entry.setdefault(domain, {})[f"{level}_{metric}"] = round(100 * mean, 4)
+        for level, metric in METRICS:
+            key = f"{level}_{metric}"
+            gaps = [by_set[f"{key}{GAP}"] for by_set in summary[name].values() if f"{key}{GAP}" in by_set]
+            if gaps:
+                entry.setdefault("minus_published", {})[key] = round(statistics.fmean(gaps), 4)
+        found[name] = entry
+    return found
 
 
 def _differences(comparisons: Sequence[Comparison]) -> dict[tuple[str, str, str, str], float]:

@@ -18,7 +18,7 @@ from adaclip.report.published import Literature
 from adaclip.report.render import latex, markdown
 from adaclip.report.reproduction import reproduction
 from adaclip.report.results import Results
-from adaclip.report.summary import summarise
+from adaclip.report.summary import overviews, summarise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,13 +31,14 @@ RULES = (
 )
 
 
-def write_tables(plan_file: Path, out: Path, summary: Path) -> None:
+def write_tables(plan_file: Path, out: Path, summary: Path, metrics: Path | None = None) -> None:
     """Write every table of a plan as CSV, Markdown and LaTeX, the index for the page, and the summary.
 
     Args:
         plan_file: `results/plan.json`, or that of a part.
         out: folder of the tables; `adaclip.report.names.table_names` says which files.
-        summary: JSON file of figures for `dvc metrics`.
+        summary: JSON file of the figures of every set.
+        metrics: folder for a JSON file of each experiment's averages, or None for no such files.
 
     Raises:
         AdaclipError: a file of an evaluation is missing or damaged.
@@ -55,7 +56,11 @@ def write_tables(plan_file: Path, out: Path, summary: Path) -> None:
         if document.name != LEADERBOARD:
             write_text(out / f"{document.name}.tex", latex(document))
     write_tables_index(out / "index.json", documents)
-    write_json(summary, summarise(results, comparisons))
+    figures = summarise(results, comparisons)
+    write_json(summary, figures)
+    if metrics is not None:
+        for name, averages in overviews(results, figures).items():
+            write_json(metrics / f"{name}.json", averages)
 
 
 def _all(

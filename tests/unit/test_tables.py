@@ -16,7 +16,7 @@ import pytest
 from adaclip.data.registry import load_registry
 from adaclip.report import measured, tables
 from adaclip.report.document import read_tables_index
-from adaclip.report.names import table_names
+from adaclip.report.names import metric_names, table_names
 from adaclip.report.results import Results
 from adaclip.report.tables import write_tables
 from tests.inventing import LEVELS, ROOT, invent, invented
@@ -44,7 +44,7 @@ for file in ("published.csv", "published_per_category.csv"):
 def written(paper, tmp_path_factory):
     """The folder of tables."""
     out = tmp_path_factory.mktemp("written")
-    write_tables(paper, out / "tables", out / "summary.json")
+    write_tables(paper, out / "tables", out / "summary.json", out / "metrics")
     return out
 
 
@@ -362,6 +362,25 @@ def test_the_summary_nests_sets_and_differences(written, plan):
     assert "image_auroc" not in summary[main["name"]]["isic"]
     pixels = [of_seed(main, s, REGISTRY[n], "pixel", "auroc") for n in main["evaluate"] for s in main["seeds"]]
     assert summary[main["name"]]["average"]["pixel_auroc"] == pytest.approx(np.nanmean(pixels), abs=1e-4)
+
+
+def test_averages_of_each_experiment_are_a_file(written, plan):
+    assert sorted(path.name for path in (written / "metrics").iterdir()) == sorted(metric_names(plan))
+    main = next(e for e in plan["experiments"] if e["name"] == "main_mvtec+colondb")
+    found = json.loads((written / "metrics" / "main_mvtec+colondb.json").read_text())
+    industrial = [name for name in main["evaluate"] if REGISTRY[name].domain == "industrial"]
+    values = [of_seed(main, s, REGISTRY[n], "image", "ap") for n in industrial for s in main["seeds"]]
+    assert found["industrial"]["image_ap"] == pytest.approx(np.mean(values), abs=1e-4)
+    row = {"published": {"method": ["AdaCLIP"], "source": [f"arXiv:2407.15795v1 Table {n}" for n in (1, 2)]}}
+    gaps = [
+        np.mean([of_seed(main, s, REGISTRY[n], "pixel", "auroc") for s in main["seeds"]])
+        - published(row, ("pixel", "auroc"), n)
+        for n in main["evaluate"]
+        if "mask" in REGISTRY[n].labels
+    ]
+    assert found["minus_published"]["pixel_auroc"] == pytest.approx(np.mean(gaps), abs=1e-3)
+    control = json.loads((written / "metrics" / "oracle.json").read_text())
+    assert set(control["medical"].values()) == {100.0}
 
 
 def test_what_was_reproduced_is_counted(written, plan):

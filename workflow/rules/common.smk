@@ -18,7 +18,7 @@ from adaclip.data.registry import load_registry, public_facts
 from adaclip.errors import AdaclipError
 from adaclip.plan import make_plan, part_document, plan_document, targets
 from adaclip.provenance import code_digest, folder_digest
-from adaclip.report.names import figure_names, table_names
+from adaclip.report.names import figure_names, metric_names, table_names
 
 # The program `adaclip` of this Python, also when its environment was not activated.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -46,6 +46,7 @@ GPU = 0 if RUNTIME["device"] == "cpu" else 1
 
 REPORT = f"{RESULTS}/report/index.html"
 SUMMARY = f"{RESULTS}/summary.json"
+AVERAGES = [f"{RESULTS}/metrics/{name}" for name in metric_names(DOCUMENT)]
 TABLES = [f"{RESULTS}/tables/{name}" for name in table_names(DOCUMENT)]
 FIGURES = [f"{RESULTS}/figures/{name}" for name in figure_names(DOCUMENT)]
 

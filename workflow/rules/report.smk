@@ -1,7 +1,7 @@
 """Tables, figures, and the page.
 
 Reads: metrics, scores, curves, maps, histories and costs of all evaluations.
-Writes: results/plan.json, results/summary.json, results/tables/*, results/figures/*, results/report/index.html.
+Writes: results/plan.json, results/summary.json, results/metrics/*, results/tables/*, results/figures/*, results/report/index.html.
 """
 
 
@@ -37,17 +37,20 @@ rule tables:
         plan=f"{RESULTS}/plan.json",
     output:
         TABLES,
+        AVERAGES,
         summary=SUMMARY,
     log:
         f"{RESULTS}/logs/tables.log",
     threads: 1
     params:
         out=f"{RESULTS}/tables",
+        metrics=f"{RESULTS}/metrics",
         code=code_digest("adaclip.report.tables"),
     shell:
         "adaclip tables"
         " --plan {input.plan:q}"
         " --summary {output.summary:q}"
+        " --metrics {params.metrics:q}"
         " --out {params.out:q}"
         " > {log:q} 2>&1"
 
