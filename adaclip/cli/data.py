@@ -1,4 +1,4 @@
-"""Verbs of the data sets: list, simulate, prepare."""
+"""Verbs of the data sets: list, fetch, simulate, prepare."""
 
 from __future__ import annotations
 
@@ -13,15 +13,38 @@ from adaclip.cli.common import verb
 def add_data(verbs: Any) -> None:
     """Add these verbs."""
     data = verbs.add_parser(
-        "data", help="list, simulate and prepare data sets", description="List, simulate and prepare data sets."
+        "data", help="list, fetch and prepare data sets", description="List, fetch, simulate and prepare data sets."
     )
     parts = data.add_subparsers(title="verbs", metavar="<verb>", required=True)
 
     listing = verb(parts, "list", _data_list, "list the data sets: what is here, what is missing, how to get it")
     listing.add_argument("--config", type=Path, metavar="FILE", help="a configuration whose own sets are listed too")
-    listing.add_argument(
-        "--data", type=Path, default=Path("data"), metavar="DIR", help="the data folder (default: %(default)s)"
+    _add_data_folder(listing)
+
+    fetch = verb(
+        parts,
+        "fetch",
+        _data_fetch,
+        "fetch a set's archives from the first source that has them",
+        "Your own files are used as they are, and never overwritten. An interrupted download goes on where it stopped.",
     )
+    fetch.add_argument("id", metavar="ID", help="the data set's id (see adaclip data list)")
+    _add_data_folder(fetch)
+    fetch.add_argument("--out", type=Path, metavar="DIR", help="folder for the archives (default: <data>/raw/<ID>)")
+    fetch.add_argument(
+        "--mirror", metavar="DIR", help="a folder, or the address of one, that is asked instead of the set's sources"
+    )
+    fetch.add_argument(
+        "--accept-licence", action="store_true", help="accept the terms that adaclip data list shows for it"
+    )
+    fetch.add_argument(
+        "--checksums",
+        type=Path,
+        metavar="FILE",
+        help="where checksums are recorded that nobody publishes (default: <data>/checksums.lock.yaml)",
+    )
+    fetch.add_argument("--entry", metavar="SETTINGS", help="registry keys of this set, as under `datasets` in a config")
+    fetch.add_argument("--receipt", type=Path, metavar="FILE", help="JSON of what is there now, for a workflow")
 
     simulate = verb(parts, "simulate", _data_simulate, "draw a small simulated original, packed as the real one is")
     simulate.add_argument("id", metavar="ID", help="a built-in data set's id (see adaclip data list)")
@@ -72,6 +95,12 @@ def _data_docs(arguments: argparse.Namespace) -> None:
         print(f"changed {path}")
 
 
+def _add_data_folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", type=Path, default=Path("data"), metavar="DIR", help="the data folder (default: %(default)s)"
+    )
+
+
 def _data_list(arguments: argparse.Namespace) -> None:
     from adaclip.config import load_config
     from adaclip.data.registry import load_registry
@@ -79,6 +108,28 @@ def _data_list(arguments: argparse.Namespace) -> None:
 
     extra = load_config(arguments.config).datasets if arguments.config else None
     print_status(load_registry(extra), arguments.data)
+
+
+def _data_fetch(arguments: argparse.Namespace) -> None:
+    from adaclip.data.fetch import fetch
+    from adaclip.data.fetched import write_note
+    from adaclip.data.registry import dataset_for
+    from adaclip.settings import read_mapping
+
+    entry = read_mapping(arguments.entry, "entry") if arguments.entry else None
+    dataset = dataset_for(arguments.id, entry)
+    done = fetch(
+        dataset,
+        arguments.out or arguments.data / "raw" / dataset.id,
+        lock=arguments.checksums or arguments.data / "checksums.lock.yaml",
+        mirror=arguments.mirror,
+        accepted=arguments.accept_licence,
+    )
+    if arguments.receipt:
+        write_note(arguments.receipt, dataset.id, done.kind, done.archives)
+    names = ", ".join(archive.name for archive in done.archives) or "your own files"
+    size = sum(archive.size for archive in done.archives)
+    print(f"{dataset.id}: {names} ({size / 1e6:.1f} MB), {done.fetched} fetched now ({done.kind})")
 
 
 def _data_simulate(arguments: argparse.Namespace) -> None:

@@ -13,10 +13,12 @@ import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from adaclip.cli import main
+from adaclip.data.fetch.checksums import sums_of
 from adaclip.data.prepare import prepare
 from adaclip.data.registry import load_registry
 from adaclip.data.simulate import NOTE, SIMULATED, draw_tree, simulate
 from adaclip.errors import AdaclipError, UsageError
+from adaclip.files import sha256_of
 
 IMAGES, SIZE, SEED = 6, 64, 3
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
@@ -311,7 +313,9 @@ def test_archives_hold_the_tree_and_are_equal_byte_for_byte(dataset, tree, tmp_p
     again = simulate(dataset, tmp_path / "b", seed=SEED, images=IMAGES, size=SIZE)
     wanted = [tmp_path / "a" / file.name for file in load_registry()[dataset].sources[0].files]
     assert archives == wanted
-    assert sorted((tmp_path / "a").iterdir()) == sorted(wanted)
+    sums = tmp_path / "a/SHA256SUMS"
+    assert sorted((tmp_path / "a").iterdir()) == sorted([*wanted, sums])
+    assert sums_of(tmp_path / "a") == {path.name: sha256_of(path) for path in archives}
     assert [path.read_bytes() for path in archives] == [path.read_bytes() for path in again]
     for archive in archives:
         if zipfile.is_zipfile(archive):
@@ -380,7 +384,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
 def test_the_command_writes_archives_or_a_tree(tmp_path):
     options = ["--images", "4", "--size", "64"]
     assert main(["data", "simulate", "visa", "--out", str(tmp_path / "archive"), *options]) == 0
-    assert [path.name for path in (tmp_path / "archive").iterdir()] == ["VisA_20220922.tar"]
+    assert {path.name for path in (tmp_path / "archive").iterdir()} == {"VisA_20220922.tar", "SHA256SUMS"}
     assert main(["data", "simulate", "visa", "--out", str(tmp_path / "tree"), "--tree", *options]) == 0
     assert (tmp_path / "tree/split_csv/1cls.csv").is_file()
 

@@ -13,7 +13,7 @@ from adaclip.data.simulate import by_label, folders, inspection, lesion_sets
 from adaclip.data.simulate.archive import pack
 from adaclip.data.simulate.tree import Order, Tree
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.files import work_folder
+from adaclip.files import sha256_of, work_folder, write_text
 
 SIMULATED: dict[str, Callable[[Order, Tree], None]] = {
     "mvtec": folders.mvtec,
@@ -37,7 +37,7 @@ NOTE = "SIMULATED.txt"
 
 
 def simulate(dataset: str, out: Path, *, seed: int = 0, images: int = 16, size: int = 192) -> list[Path]:
-    """Draw a set and pack it into the archives of its original's first source.
+    """Draw a set and pack it into the archives of its original's first source, with their checksums in SHA256SUMS.
 
     Args:
         dataset: id of a built-in set.
@@ -58,7 +58,10 @@ def simulate(dataset: str, out: Path, *, seed: int = 0, images: int = 16, size: 
     try:
         with work_folder(out) as work:
             _draw(order, work)
-            return [pack(out / name, work, members) for name, members in _split(archives, work).items()]
+            packed = [pack(out / name, work, members) for name, members in _split(archives, work).items()]
+        # The names are those of the real archives, the checksums cannot be: as a mirror, the folder states its own.
+        write_text(out / "SHA256SUMS", "".join(f"{sha256_of(path)}  {path.name}\n" for path in packed))
+        return packed
     except OSError as error:
         raise AdaclipError(f"cannot write {out}: {error.strerror or error}") from error
 

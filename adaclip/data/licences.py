@@ -1,0 +1,33 @@
+"""The terms that data sets come under, and which of them are accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from adaclip.data.registry import Dataset
+
+#: Stands for every set.
+ALL = "all"
+
+
+def licence_of(dataset: Dataset) -> str:
+    """A set's terms in one line, for a person."""
+    where = f" ({dataset.licence_url})" if dataset.licence_url else ""
+    return f"{dataset.title}: {dataset.licence or 'no terms known'}{where}"
+
+
+def not_accepted(datasets: Iterable[Dataset], accepted: Collection[str]) -> list[Dataset]:
+    """Those whose terms must be accepted and are not."""
+    if ALL in accepted:
+        return []
+    return [dataset for dataset in datasets if dataset.accept and dataset.id not in accepted]
+
+
+def how_to_accept(datasets: Collection[Dataset]) -> str:
+    """What to do about sets whose terms are not accepted, in one line that shows these terms."""
+    terms = "; ".join(f"{dataset.id} = {licence_of(dataset)}" for dataset in datasets)
+    ids = ", ".join(dataset.id for dataset in datasets)
+    return (
+        f"fetched once you accept their terms: {terms}. Read them, then write 'licences: {{accept: [{ids}]}}' (or "
+        "accept: all) into the configuration; a single set can be fetched with adaclip data fetch ID --accept-licence"
+    )
