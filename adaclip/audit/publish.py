@@ -101,20 +101,21 @@ def _sets_table(sets: Mapping[str, Mapping[str, int]], titles: Mapping[str, str]
         Column("set", "Set"),
         Column("images", "Images", "number"),
         Column("identical_groups", "Groups", "number", group="Identical"),
-        Column("identical_images", "Images in them", "number", group="Identical"),
+        Column("identical_images", "Images", "number", group="Identical"),
         Column("near_groups", "Groups", "number", group="Near-identical"),
-        Column("near_images", "Images in them", "number", group="Near-identical"),
-        Column("mixed_groups", "Groups with both labels", "number"),
-        Column("elsewhere", "Images in other sets", "number"),
+        Column("near_images", "Images", "number", group="Near-identical"),
+        Column("mixed_groups", "Both labels", "number"),
+        Column("elsewhere", "In other sets", "number"),
     )
     shared = sum(facts["elsewhere"] > 0 for facts in sets.values())
     verdict = f"{shared} of {len(sets)} sets share images with another one." if shared else "No two sets share images."
     return TableDoc(
         "audit_sets",
-        "Images that occur more than once",
+        "Copies in each set",
         f"Copies among the test images of each set, and what it shares with the others. {verdict} {RULE} "
-        "A group is near-identical when its images are not all identical; it may hold identical ones. All copies are "
-        "listed in results/audit/pairs.csv and groups.csv.",
+        "A group is near-identical when its images are not all identical; it may hold identical ones. Both labels "
+        "counts groups of which some images are labelled normal and others anomalous; in other sets counts images. All "
+        "copies are listed in results/audit/pairs.csv and groups.csv.",
         "audit",
         columns,
         tuple((Cell(titles[name]), *(_number(facts[c.key]) for c in columns[1:])) for name, facts in sets.items()),
