@@ -59,7 +59,8 @@ class Figure:
         value: percent, or None with the `reason`.
         sd: sample standard deviation over the seeds in points, or None.
         seeds: how many seeds it is a mean over; 0 for a published one.
-        parts: of a mean: over how many figures, and how many there should be. (1, 1) otherwise.
+        parts: of a mean: over how many figures, and how many there should be; a published one may be over more. (1, 1)
+            otherwise.
         reason: why there is none.
         experiment: that it was measured with; several are joined by a space.
         source: where it was published.
@@ -233,25 +234,28 @@ class _Worker:
         return published_figure(found, self.cautions)
 
     def _published_mean(self, line: Line, point: Point, metric: Metric) -> Figure:
-        """The source's own average where it is over the same sets; otherwise the mean of its figures, if it has all."""
+        """The source's own average; the mean of its figures where that average is over other sets, or there is none."""
         wanted = [part for part in point.over if part.category or self._has(part.set, metric[0])]
+        if not wanted:
+            return Figure(reason="no set has it")
         parts = [self._published(line, part, metric) for part in wanted]
         values = [part.value for part in parts if part.value is not None]
         own = self._published(line, point, metric)
-        same = {part.set for part in wanted} == self._averaged(point.set, metric[0])
-        if own.value is not None and same and len(values) in (0, len(wanted)):
+        averaged = self._averaged(point.set, metric[0])
+        if own.value is not None and averaged == {part.set for part in wanted}:
             return replace(own, parts=(len(wanted), len(wanted)))
-        if not wanted or len(values) < len(wanted):
-            reason = f"published for {len(values)} of {len(wanted)}" if values or own.value is None else "other sets"
-            return Figure(reason=f"no published average: {reason}" if wanted else "no set has it")
-        sources = " / ".join(dict.fromkeys(part.source for part in parts))
-        return Figure(
-            statistics.fmean(values),
-            parts=(len(values), len(wanted)),
-            source=f"mean of {sources}",
-            cautions={key: text for part in parts for key, text in part.cautions.items()},
-            ranked=all(part.ranked for part in parts),
-        )
+        if len(values) == len(wanted):
+            sources = " / ".join(dict.fromkeys(part.source for part in parts))
+            return Figure(
+                statistics.fmean(values),
+                parts=(len(values), len(wanted)),
+                source=f"mean of {sources}",
+                cautions={key: text for part in parts for key, text in part.cautions.items()},
+                ranked=all(part.ranked for part in parts),
+            )
+        if own.value is not None:
+            return replace(own, parts=(len(averaged), len(wanted)))
+        return Figure(reason=f"published for {len(values)} of {len(wanted)}" if values else "not published")
 
     def _averaged(self, name: str, level: str) -> set[str]:
         """The sets that a published `average-<domain>` is over: those of the domain that have the labels."""
@@ -341,8 +345,9 @@ def _difference(published: Figure, measured: Figure) -> Figure:
     """Measured minus published, where both cover the same."""
     if published.value is None or measured.value is None:
         return Figure(reason=published.reason or measured.reason)
-    if not measured.whole:
-        return Figure(reason=f"measured over {measured.parts[0]} of {measured.parts[1]}")
+    for figure, what in ((measured, "measured"), (published, "published")):
+        if not figure.whole:
+            return Figure(reason=f"{what} over {figure.parts[0]} sets, this table has {figure.parts[1]}")
     return Figure(measured.value - published.value, seeds=measured.seeds, ranked=False)
 
 

@@ -236,7 +236,12 @@ def _seeds(figures: Sequence[Figure]) -> str:
 def _cell(figure: Figure, line: Line, notes: Notes) -> Cell:
     said = list(figure.cautions.values())
     if figure.value is not None and not figure.whole:
-        said.append(f"Mean over {figure.parts[0]} of {figure.parts[1]}; not ranked.")
+        over, wanted = figure.parts
+        said.append(
+            f"Mean over {over} of {wanted} sets; not ranked."
+            if over < wanted
+            else f"The source's mean over {over} sets, of which {wanted} are in this table; not ranked."
+        )
     return Cell(
         signed(figure.value) if line.kind == "difference" else points(figure.value, figure.sd),
         figure.value,

@@ -111,22 +111,29 @@ def test_a_published_average_over_other_sets_is_not_used(comparisons):
     assert table.at(0, point, metric).source == "mean of arXiv:2407.15795v1 Table 1"
     measured = table.at(1, point, metric)
     assert table.at(2, point, metric).value == pytest.approx(measured.value - (88.7 + 95.5) / 2)
-    # Of the ablation only the average over all 7 was published.
-    assert table.at(3, point, metric).value is None
+    # Of the ablation only the average over all 7 was published: it stands there, but compares with nothing.
+    ablation = table.at(3, point, metric)
+    assert (ablation.value, ablation.parts, ablation.rank) == (92.8, (7, 2), None)
     assert table.at(4, point, metric).parts == (1, 2)
     assert table.at(5, point, metric).value is None
 
 
-def test_a_mean_over_fewer_sets_is_not_compared(comparisons):
+def test_a_published_mean_over_more_sets_is_shown_and_not_compared(comparisons):
     table = comparisons["d"]
     (industrial, medical) = table.points
     assert (industrial.set, medical.set) == ("average-industrial", "average-medical")
     # Published over 7 sets, measured over the table's 2; over 3 medical sets with image labels, measured over 1.
-    for point, metric in ((industrial, ("pixel", "auroc")), (medical, ("image", "auroc"))):
-        assert table.at(0, point, metric).value is None
-        assert "other sets" in table.at(0, point, metric).reason
-        assert table.at(1, point, metric).value is not None
-        assert table.at(2, point, metric).value is None
+    for point, metric, value, parts in (
+        (industrial, ("pixel", "auroc"), 92.8, (7, 2)),
+        (medical, ("image", "auroc"), 87.9, (3, 1)),
+    ):
+        theirs, ours, difference = (table.at(line, point, metric) for line in range(3))
+        assert (theirs.value, theirs.parts, theirs.best) == (value, parts, False)
+        assert ours.value is not None
+        assert (difference.value, difference.reason) == (
+            None,
+            f"published over {parts[0]} sets, this table has {parts[1]}",
+        )
     assert table.at(1, medical, ("pixel", "auroc")).reason == "no set has it"
 
 

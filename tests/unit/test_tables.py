@@ -467,7 +467,7 @@ def test_a_set_that_no_experiment_evaluates_is_a_column_of_dashes(small):
     assert set(average["rank"]) == {""}
     (document, *_) = read_tables_index(small / "tables" / "index.json")
     cells = dict(zip([column.title for column in document.columns], document.rows[-1], strict=True))
-    assert "Mean over 1 of 3; not ranked." in {document.notes[key] for key in cells["Average"].notes}
+    assert "Mean over 1 of 3 sets; not ranked." in {document.notes[key] for key in cells["Average"].notes}
 
 
 def test_overlap_with_the_auxiliary_data_is_marked(tmp_path):
