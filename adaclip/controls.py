@@ -55,17 +55,16 @@ def evaluate_control(
     started = time.monotonic()
     rows = read_rows(manifest)
     judge = Judge(rows, read_prepared(manifest)["labels"], settings.fpr_limit, settings.panels)
-    bar = progress(len(rows), f"{run} on {rows[0].dataset}")
-    for index, row in enumerate(rows):
-        mask = _mask(row, image_size)
-        if method == "oracle":
-            score, values = float(row.label), mask.astype(np.float32)
-        else:
-            rng = np.random.default_rng([seed, zlib.crc32(row.dataset.encode()), index])
-            score, values = rng.random(), rng.random((image_size, image_size), dtype=np.float32)
-        judge.update([index], mask[None], values[None], np.array([score]))
-        bar.update(1)
-    bar.close()
+    with progress(len(rows), f"{run} on {rows[0].dataset}") as bar:
+        for index, row in enumerate(rows):
+            mask = _mask(row, image_size)
+            if method == "oracle":
+                score, values = float(row.label), mask.astype(np.float32)
+            else:
+                rng = np.random.default_rng([seed, zlib.crc32(row.dataset.encode()), index])
+                score, values = rng.random(), rng.random((image_size, image_size), dtype=np.float32)
+            judge.update([index], mask[None], values[None], np.array([score]))
+            bar.update(1)
     head = {"run": run, "method": method, "seed": seed, "auxiliary": [], "selection": None}
     cost = {"seconds": time.monotonic() - started, "images": len(rows), "device": "CPU", "peak_gpu_bytes": None}
     judge.write(out, head, as_dict(dataclasses.replace(settings, smoothing=0.0)), cost)

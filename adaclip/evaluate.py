@@ -21,6 +21,7 @@ from adaclip.data.torchset import Batch, ImageSet, batches
 from adaclip.device import computing, describe, peak_memory
 from adaclip.errors import AdaclipError
 from adaclip.features import read_features
+from adaclip.files import check_writable
 from adaclip.judge import Judge, PixelJudge
 from adaclip.leakage import Overlap, overlap_of, refuse_leakage, refuse_overlap
 from adaclip.model import AdaCLIP
@@ -54,20 +55,19 @@ def predictions(
     device = model.backbone.device
     smoother = Smoother(model.backbone.image_size, settings.smoothing, device)
     dataset = ImageSet(rows, model.backbone.image_size)
-    bar = progress(len(rows), title)
     words_cache: dict[str, Tensor] = {}
-    for batch in batches(dataset, settings.batch_size, workers=workers, pin=device.type == "cuda"):
-        moved = batch.to(device)
-        embedding = None
-        if embeddings is not None and model.uses_image_embedding:
-            embedding = embeddings[batch.index].to(device)
-        with torch.inference_mode(), computing(device, settings.precision):
-            text = None if model.text_depends_on_image else _cached_text(model, batch.words, words_cache)
-            prediction = model.predict(moved.images, batch.words, embedding, text)
-        maps = smoother(prediction.anomaly_map.float())
-        bar.update(len(batch.index))
-        yield batch, maps, prediction.anomaly_score.float()
-    bar.close()
+    with progress(len(rows), title) as bar:
+        for batch in batches(dataset, settings.batch_size, workers=workers, pin=device.type == "cuda"):
+            moved = batch.to(device)
+            embedding = None
+            if embeddings is not None and model.uses_image_embedding:
+                embedding = embeddings[batch.index].to(device)
+            with torch.inference_mode(), computing(device, settings.precision):
+                text = None if model.text_depends_on_image else _cached_text(model, batch.words, words_cache)
+                prediction = model.predict(moved.images, batch.words, embedding, text)
+            maps = smoother(prediction.anomaly_map.float())
+            bar.update(len(batch.index))
+            yield batch, maps, prediction.anomaly_score.float()
 
 
 def _cached_text(model: AdaCLIP, words: Sequence[str], cache: dict[str, Tensor]) -> Tensor:
@@ -125,6 +125,7 @@ def judge_model(
         AdaclipError: no image is left.
     """
     started = time.monotonic()
+    check_writable(out / "metrics.json")
     rows = read_rows(manifest)
     head = as_dict(subject)
     if left_out is not None:

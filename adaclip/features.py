@@ -13,7 +13,7 @@ from adaclip.backbone import make_backbone
 from adaclip.data.rows import read_rows
 from adaclip.data.torchset import ImageSet, batches
 from adaclip.errors import AdaclipError
-from adaclip.files import sha256_of
+from adaclip.files import check_writable, sha256_of
 from adaclip.progress import progress
 from adaclip.settings import BackboneSettings, as_dict
 from adaclip.tensors import write_tensors
@@ -43,15 +43,15 @@ def compute_features(
     Raises:
         AdaclipError: an image cannot be read, or the backbone not made.
     """
+    check_writable(out)
     rows = read_rows(manifest, split)
     backbone = make_backbone(settings, device)
     dataset = ImageSet(rows, settings.image_size)
     embeddings = torch.empty(len(rows), backbone.embed_dim)
-    bar = progress(len(rows), f"features {rows[0].dataset}")
-    for batch in batches(dataset, BATCH_SIZE, workers=workers, pin=device.type == "cuda"):
-        embeddings[batch.index] = backbone.encode_image(batch.images.to(device)).cpu()
-        bar.update(len(batch.index))
-    bar.close()
+    with progress(len(rows), f"features {rows[0].dataset}") as bar:
+        for batch in batches(dataset, BATCH_SIZE, workers=workers, pin=device.type == "cuda"):
+            embeddings[batch.index] = backbone.encode_image(batch.images.to(device)).cpu()
+            bar.update(len(batch.index))
     metadata = {
         "backbone": json.dumps(as_dict(settings), sort_keys=True),
         "manifest_sha256": sha256_of(manifest),

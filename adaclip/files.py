@@ -48,6 +48,25 @@ def write_whole(path: str | Path) -> Iterator[Path]:
             os.unlink(name)
 
 
+def check_writable(*paths: str | Path) -> None:
+    """Raise before long work what would otherwise be found out after it: that its result cannot be written.
+
+    Args:
+        paths: files that will be written; nothing is made.
+
+    Raises:
+        AdaclipError: naming the first of them that cannot be.
+    """
+    for path in map(Path, paths):
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if path.is_dir():
+            raise AdaclipError(f"cannot write {path}: it is a folder")
+        if not folder.is_dir():
+            raise AdaclipError(f"cannot write {path}: {folder} is not a folder")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise AdaclipError(f"cannot write {path}: the folder {folder} is not writable")
+
+
 @contextlib.contextmanager
 def work_folder(out: str | Path) -> Iterator[Path]:
     """Yield a new folder beside the folder `out`, to be filled and renamed; what is left of it is removed at the end.

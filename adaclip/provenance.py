@@ -93,6 +93,6 @@ def folder_digest(path: str | Path) -> str | None:
         folders.sort()
         for name in sorted(files):
             file = Path(folder, name)
-            facts = file.stat()
+            facts = file.lstat() if not file.exists() else file.stat()  # a link may lead nowhere
             digest.update(f"{os.path.relpath(file, path)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]

@@ -22,8 +22,9 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
+            # Keys are compared as they are written; "<<" merges mappings, and its keys may be overridden.
+            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
+            if key is not None and key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key '{key}' stands twice", key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
@@ -110,7 +111,13 @@ def _describe(error: Any) -> str:
         return f"{place}: {error.instance!r} does not fit: {error.schema['description']}"
     if error.validator == "pattern" and error.schema.get("description"):
         return f"{place}: {error.instance!r} does not fit: {error.schema['description']}"
-    return f"{place}: {error.message}"
+    return f"{place}: {error.message.replace(repr(error.instance), _short(error.instance))}"
+
+
+def _short(value: Any) -> str:
+    """A value as it is shown in an error: a whole mapping would bury what is wrong with it."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _resolve(schema: Any, root: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from adaclip.data.decode import SUFFIXES, size_of
 from adaclip.data.rows import Row
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.evaluate import predictions
-from adaclip.files import write_whole
+from adaclip.files import check_writable, write_whole
 from adaclip.model import AdaCLIP
 from adaclip.settings import BackboneSettings, EvaluateSettings
 
@@ -49,6 +49,7 @@ def score_folder(
         AdaclipError: no images, or one that cannot be read.
         UsageError: a `.pth` without backbone settings.
     """
+    check_writable(out / "scores.csv")
     if not images.is_dir():
         raise AdaclipError(f"no such folder: {images}")
     paths = sorted(path for path in images.rglob("*") if path.suffix.lower() in SUFFIXES)

@@ -20,7 +20,7 @@ from adaclip.data.torchset import Batch, ImageSet, batches
 from adaclip.device import computing, describe, peak_memory
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.features import read_features
-from adaclip.files import write_json, write_whole
+from adaclip.files import check_writable, write_json, write_whole
 from adaclip.leakage import refuse_leakage
 from adaclip.losses import Loss, training_loss
 from adaclip.model import AdaCLIP
@@ -98,6 +98,7 @@ def train(
             f"run {name}: selection is {settings.selection}, "
             f"so its manifest must {'not ' * (choose is not None)}be given"
         )
+    check_writable(out, history, cost)
     started = time.monotonic()
     frozen = make_backbone(backbone, device)
     torch.manual_seed(seed)
@@ -201,7 +202,6 @@ class _Trainer:
         order = torch.randperm(len(self.dataset), generator=self.order).tolist()
         sums = {"loss": 0.0, "loss_image": 0.0, "loss_focal": 0.0, "loss_dice": 0.0}
         title = f"{self.name} epoch {epoch}/{self.settings.epochs}"
-        bar = progress(len(order), title)
         loader = batches(
             self.dataset,
             self.settings.batch_size,
@@ -209,22 +209,21 @@ class _Trainer:
             workers=self.workers,
             pin=self.device.type == "cuda",
         )
-        for batch in loader:
-            loss = self._step(batch.to(self.device))
-            # One transfer for all four: each would wait for the GPU.
-            parts = torch.stack([loss.total, loss.image, loss.focal, loss.dice]).tolist()
-            for key, value in zip(sums, parts, strict=True):
-                sums[key] += value * len(batch.index)
-            if not math.isfinite(sums["loss"]):
-                bar.close()
-                raise AdaclipError(
-                    f"run {self.name}: the loss is not finite at epoch {epoch}, step {self.steps}: nothing was saved; "
-                    f"lower learning_rate (now {self.settings.learning_rate:g}), use another precision "
-                    f"(now {self.settings.precision}) or another seed"
-                )
-            bar.update(len(batch.index))
-            bar.set_postfix_str(f"loss {parts[0]:.3f}", refresh=False)
-        bar.close()
+        with progress(len(order), title) as bar:
+            for batch in loader:
+                loss = self._step(batch.to(self.device))
+                # One transfer for all four: each would wait for the GPU.
+                parts = torch.stack([loss.total, loss.image, loss.focal, loss.dice]).tolist()
+                for key, value in zip(sums, parts, strict=True):
+                    sums[key] += value * len(batch.index)
+                if not math.isfinite(sums["loss"]):
+                    raise AdaclipError(
+                        f"run {self.name}: the loss is not finite at epoch {epoch}, step {self.steps}: nothing was "
+                        f"saved; lower learning_rate (now {self.settings.learning_rate:g}), use another precision "
+                        f"(now {self.settings.precision}) or another seed"
+                    )
+                bar.update(len(batch.index))
+                bar.set_postfix_str(f"loss {parts[0]:.3f}", refresh=False)
         means = {key: value / len(order) for key, value in sums.items()}
         return {"epoch": epoch, "images": len(order), **means, "selection_pixel_f1_max": ""}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from adaclip.errors import AdaclipError
-from adaclip.files import read_json, sha256_of, work_folder, write_json, write_text, write_whole
+from adaclip.files import check_writable, read_json, sha256_of, work_folder, write_json, write_text, write_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -158,3 +158,23 @@ def test_json_that_cannot_be_read(tmp_path, content):
 def test_sha256(tmp_path):
     (tmp_path / "x").write_bytes(b"abc")
     assert sha256_of(tmp_path / "x").startswith("ba7816bf8f01cfea")
+
+
+def test_what_cannot_be_written_is_known_before(tmp_path):
+    check_writable(tmp_path / "new" / "er" / "x.json", "relative.json")
+    assert names(tmp_path) == []
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for path, words in (
+        (tmp_path / "file" / "a" / "x", "file is not a folder"),
+        (tmp_path / "folder", "it is a folder"),
+    ):
+        with pytest.raises(AdaclipError, match=f"cannot write {path}: .*{words}"):
+            check_writable(path)
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_known_before(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(AdaclipError, match="is not writable"):
+        check_writable(tmp_path / "x")

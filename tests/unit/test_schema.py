@@ -1,0 +1,182 @@
+"""Configuration errors say where, what, and what was meant."""
+
+from __future__ import annotations
+
+import jsonschema
+import pytest
+
+from adaclip.errors import UsageError
+from adaclip.schema import SCHEMAS, load_schema, read_yaml, validate
+from adaclip.settings import EvaluateSettings, ModelSettings, TrainSettings, as_dict, settings
+
+NAMES = sorted(path.name.removesuffix(".schema.yaml") for path in SCHEMAS.glob("*.schema.yaml"))
+
+
+def keys(schema, root, place="", seen=()):
+    """Every property of a schema with the place where it stands, references followed."""
+    while "$ref" in schema:
+        reference = schema["$ref"]
+        if reference in seen:
+            return
+        seen = (*seen, reference)
+        target = root
+        for step in reference.removeprefix("#/").split("/"):
+            target = target[step]
+        schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+    for name, sub in schema.get("properties", {}).items():
+        yield f"{place}.{name}", sub, root
+        yield from keys(sub, root, f"{place}.{name}", seen)
+    for part in ("items", "additionalProperties"):
+        if isinstance(schema.get(part), dict):
+            yield from keys(schema[part], root, f"{place}[]", seen)
+    for part in ("anyOf", "oneOf"):
+        for sub in schema.get(part, []):
+            yield from keys(sub, root, place, seen)
+
+
+def described(schema, root) -> bool:
+    if schema.get("description"):
+        return True
+    if "$ref" not in schema:
+        return False
+    target = root
+    for step in schema["$ref"].removeprefix("#/").split("/"):
+        target = target[step]
+    return described(target, root)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_schemas_are_schemas(name):
+    jsonschema.Draft202012Validator.check_schema(load_schema(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_key_has_a_description(name):
+    schema = load_schema(name)
+    found = list(keys(schema, schema))
+    for part in schema.get("$defs", {}).values():
+        found += keys(part, schema)
+    assert len(found) > 10
+    assert [place for place, sub, root in found if not described(sub, root)] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_object_with_keys_refuses_unknown_ones(name):
+    schema = load_schema(name)
+    waiting, lenient = [("", schema)], []
+    while waiting:
+        place, part = waiting.pop()
+        if isinstance(part, dict):
+            if isinstance(part.get("properties"), dict) and part.get("type") == "object":
+                strict = part.get("additionalProperties", True) is not True or "$ref" in part
+                lenient += [] if strict else [place]
+            waiting += [(f"{place}/{key}", value) for key, value in part.items()]
+        elif isinstance(part, list):
+            waiting += [(f"{place}/{index}", value) for index, value in enumerate(part)]
+    assert lenient == []
+
+
+@pytest.mark.parametrize(
+    ("part", "kind"), [("model", ModelSettings), ("train", TrainSettings), ("evaluation", EvaluateSettings)]
+)
+def test_defaults_of_schema_and_dataclass_agree(part, kind):
+    assert validate({}, f"config#/$defs/{part}", "x") == as_dict(kind())
+    assert settings(kind, validate({}, f"config#/$defs/{part}", "x")) == kind()
+
+
+def test_defaults_are_filled_in_and_the_value_is_left_alone():
+    value = {"epochs": 2}
+    filled = validate(value, "config#/$defs/train", "x")
+    assert filled["epochs"] == 2
+    assert filled["learning_rate"] == 0.01
+    assert value == {"epochs": 2}
+
+
+EXPERIMENTS = {"a": {"auxiliary": []}}
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"experimens": {}}, "here.yaml: top level: unknown key 'experimens' (did you mean 'experiments'?)"),
+        (
+            {"experiments": EXPERIMENTS, "runtime": {"devise": "cpu"}},
+            "runtime: unknown key 'devise' (did you mean 'device'?)",
+        ),
+        (
+            {"experiments": {"a": {"auxiliary": [], "train": {"lr": 1}}}},
+            "experiments.a.train: unknown key 'lr' (known keys: epochs, ",
+        ),
+        ({"experiments": EXPERIMENTS, "title": 3}, "title: 3 is not of type 'string'"),
+        (
+            {"experiments": EXPERIMENTS, "leakage": "maybe"},
+            "leakage: 'maybe' is not one of warn, refuse, deduplicate",
+        ),
+        ({"title": "x"}, "'experiments' is a required property"),
+        ([], "[] is not of type 'object'"),
+        ({"experiments": [{"name": "x" * 500}]}, "experiments: [{'name': 'xxxx"),
+    ],
+)
+def test_faults_are_one_line_with_place_and_hint(value, words):
+    with pytest.raises(UsageError) as caught:
+        validate(value, "config", "here.yaml")
+    assert words in str(caught.value)
+    assert str(caught.value).startswith("here.yaml: ")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"learning_rate": -1},
+        {"betas": [0.5]},
+        {"betas": [0.5, 1.5]},
+        {"precision": "fp8"},
+        {"mosaic_probability": 2},
+        {"epochs": 1.5},
+        {"epochs": True},
+    ],
+)
+def test_training_settings_that_cannot_be(value):
+    [key] = value
+    with pytest.raises(UsageError, match=key):
+        validate(value, "config#/$defs/train", "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: 1\nb: 2\na: 3\n", r"x\.yaml line 3: not valid YAML: key 'a' stands twice"),
+        ("a:\n  b: 1\n  b: 2\n", r"line 3: not valid YAML: key 'b' stands twice"),
+        ("a: [1\n", r"x\.yaml line 2: not valid YAML"),
+        ("a: !!python/object:os.system {}\n", "not valid YAML"),
+        ("a: 1\n\tb: 2\n", "line 2: not valid YAML"),
+        ("? [1, 2]\n: 3\n", "not valid YAML"),
+        ("? {a: 1}\n: 3\n", "not valid YAML"),
+    ],
+)
+def test_yaml_faults_are_one_line(tmp_path, text, words):
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(UsageError, match=words) as caught:
+        validate(read_yaml(tmp_path / "x.yaml"), "config", "x")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_merge_key_is_no_duplicate(tmp_path):
+    (tmp_path / "x.yaml").write_text("base: &base {a: 1, b: 2}\nother: {<<: *base, b: 3}\n")
+    assert read_yaml(tmp_path / "x.yaml")["other"] == {"a": 1, "b": 3}
+
+
+@pytest.mark.parametrize("make", ["absent", "folder", "bytes"])
+def test_files_that_cannot_be_read(tmp_path, make):
+    path = tmp_path / "x.yaml"
+    if make == "folder":
+        path.mkdir()
+    elif make == "bytes":
+        path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UsageError, match=r"x\.yaml") as caught:
+        read_yaml(path)
+    assert "\n" not in str(caught.value)
