@@ -1,0 +1,138 @@
+"""The estimate of what a target costs."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import adaclip.cost
+from adaclip.config import load_config, parse_config
+from adaclip.cost import Cost, count_images, estimate, planned_jobs
+from adaclip.data.registry import load_registry
+from adaclip.files import write_json
+from adaclip.plan import make_plan
+
+ROOT = Path(__file__).parents[2]
+BASE = {
+    "backbones": {"large": {"model": "ViT-L-14-336", "image_size": 518}},
+    "runtime": {"device": "cuda"},
+    "experiments": {
+        "main": {"auxiliary": ["mvtec", "colondb"], "evaluate": ["isic"], "train": {"epochs": 3}, "seeds": [0, 1]},
+        "chosen": {"auxiliary": ["mvtec"], "evaluate": ["isic"], "train": {"epochs": 3, "selection": "visa"}},
+        "untrained": {"method": "untrained", "evaluate": ["isic"]},
+        "clip": {"method": "clip", "evaluate": ["isic"]},
+        "oracle": {"method": "oracle", "evaluate": ["isic"]},
+    },
+}
+IMAGES = {"mvtec": 100, "colondb": 20, "isic": 7, "visa": 11}
+RATES = {
+    "gpu": {
+        "start": 5,
+        "sources": ["somewhere"],
+        "models": [
+            {"model": "ViT-L-14-336", "image_size": 518, "features": [1, 2], "evaluate": [3, 4], "train": [10, 20]}
+        ],
+    },
+    "cpu": {
+        "start": 0,
+        "sources": [],
+        "models": [{"model": "tiny", "image_size": 112, "features": [1, 1], "evaluate": [1, 1], "train": [1, 1]}],
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def _rates(monkeypatch):
+    monkeypatch.setattr(adaclip.cost, "_rates", lambda: RATES)
+
+
+def plan_of(**changes):
+    config = parse_config({**copy.deepcopy(BASE), **changes}, "c")
+    return make_plan(config, load_registry())
+
+
+def test_jobs_cost_their_images():
+    plan = plan_of()
+    cost = estimate(plan, IMAGES, [*planned_jobs(plan), ("tables", {}), ("prepare", {"set": "isic"})])
+    assert cost.jobs == {"features": 4, "train": 4, "evaluate": 4, "baseline": 2, "tables": 1, "prepare": 1}
+    low = {
+        "features": 4 * 5 + (100 + 20 + 7 + 11) * 1,
+        "train": 4 * 5 + 2 * 3 * 120 * 10 + 3 * 100 * 10 + 3 * 11 * 3,
+        "evaluate": 4 * 5 + 4 * 7 * 3,
+        "baseline": 5 + 7 * 3,
+    }
+    high = {
+        "features": 4 * 5 + (100 + 20 + 7 + 11) * 2,
+        "train": 4 * 5 + 2 * 3 * 120 * 20 + 3 * 100 * 20 + 3 * 11 * 4,
+        "evaluate": 4 * 5 + 4 * 7 * 4,
+        "baseline": 5 + 7 * 4,
+    }
+    assert cost.seconds == {rule: (low[rule], high[rule]) for rule in low}
+    assert cost.device == "GPU"
+
+
+def test_another_backbone_is_scaled_by_its_arithmetic():
+    plan = plan_of()
+    smaller = plan_of(backbones={"large": {"model": "ViT-L-14-336", "image_size": 252}})
+    jobs = [("evaluate", {"run": "main", "seed": "0", "set": "isic"})]
+    full, less = (estimate(p, IMAGES, jobs).seconds["evaluate"][0] - 5 for p in (plan, smaller))
+    tokens, fewer = 37**2 + 1, 18**2 + 1
+    assert less / full == pytest.approx(
+        (12 * fewer * 1024**2 + 2 * fewer**2 * 1024) / (12 * tokens * 1024**2 + 2 * tokens**2 * 1024)
+    )
+
+
+def test_a_cpu_has_rates_of_its_own():
+    plan = plan_of(runtime={"device": "cpu"}, backbones={"large": {"model": "tiny", "image_size": 112}})
+    cost = estimate(plan, IMAGES, [("features", {"backbone": "large", "set": "isic"})])
+    assert (cost.device, cost.seconds["features"]) == ("CPU", (7, 7))
+
+
+def test_prepared_sets_are_counted_and_others_expected(tmp_path):
+    plan = plan_of(data=str(tmp_path))
+    counts = {"test": {"normal": 3, "anomalous": 4}, "train": {"normal": 50, "anomalous": 0}}
+    write_json(tmp_path / "prepared" / "isic" / "prepared.json", {"counts": counts})
+    assert count_images(plan, {"mvtec": {"normal": 467, "anomalous": 1258}}) == {
+        "mvtec": 1725,
+        "visa": 0,
+        "colondb": 0,
+        "isic": 7,
+    }
+
+
+def test_what_is_printed():
+    cost = Cost(
+        {"train": 2, "evaluate": 3, "tables": 1}, {"train": (3600, 7200), "evaluate": (360, 360)}, "GPU", ("x",)
+    )
+    assert cost.lines() == [
+        "cost: 6 jobs: 2 train, 3 evaluate, 1 others",
+        "cost: about 1.1 to 2.1 GPU-hours (training 1 to 2, evaluation 0.1)",
+        "cost: x",
+    ]
+    assert Cost({"tables": 1}, {}, "GPU", ("x",)).lines() == ["cost: 1 jobs: 1 others"]
+
+
+@pytest.mark.parametrize("name", ["paper", "demo"])
+def test_the_shipped_configurations_have_a_price_that_names_its_sources(name, monkeypatch):
+    monkeypatch.undo()
+    config = load_config(ROOT / "config" / f"{name}.yaml")
+    registry = load_registry(config.datasets)
+    plan = make_plan(config, registry)
+    cost = estimate(plan, dict.fromkeys(plan.sets, 100), planned_jobs(plan))
+    assert set(cost.seconds) == {"features", "train", "evaluate", "baseline"}
+    assert all(0 < low <= high for low, high in cost.seconds.values())
+    assert cost.sources
+
+
+def test_counting_costs_no_torch():
+    code = (
+        "import sys; from adaclip.cli import main; "
+        f"assert main(['check', {str(ROOT / 'config' / 'paper.yaml')!r}]) == 0; assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "GPU-hours" in done.stdout
