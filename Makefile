@@ -35,7 +35,7 @@ demo: $(READY) ## The whole pipeline on simulated sets, on a CPU, ending in resu
 
 .PHONY: test
 test: $(READY) lint ## Lint, types, and every test.
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile
 
 .PHONY: lint
 lint: $(READY) ## Lint, format and types, without the tests.

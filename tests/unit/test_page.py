@@ -1,0 +1,128 @@
+"""The report page, without a browser."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from adaclip.errors import AdaclipError
+from adaclip.report.document import Cell, Column, FigureDoc, TableDoc, write_figures_index, write_tables_index
+from adaclip.report.headline import headline
+from adaclip.report.page import write_page
+from adaclip.report.panels import panels_of
+from adaclip.report.results import Results
+from tests.inventing import invent
+
+CONFIG = {
+    "datasets": {"own": {"labels": ["image", "mask"]}},
+    "backbones": {"tiny": {"model": "tiny", "image_size": 56}},
+    "experiments": {
+        "first": {"title": "First", "auxiliary": ["isic"], "evaluate": ["mpdd", "own"]},
+        "plain": {"method": "untrained", "auxiliary": [], "evaluate": ["mpdd", "own"]},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    plan = invent(CONFIG, tmp_path_factory.mktemp("page"), pictures=True)
+    results = plan.parent
+    note = {"a": "First note.", "b": "Second note."}
+    row = (Cell("MPDD"), Cell("89.2", 89.2, best=True, notes=("b",)))
+    table = TableDoc("t", "T", "", "measured", (Column("set", "Set"), Column("x", "X", "percent")), (row,), note)
+    write_tables_index(results / "tables" / "index.json", [table])
+    figure = FigureDoc("f", "F", "Caption.", "Alt.", "measured")
+    write_figures_index(results / "figures" / "index.json", [figure])
+    (results / "figures" / "f.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (results / "summary.json").write_text("{}")
+    return plan
+
+
+def write(plan: Path, out: Path, **options: bool) -> str:
+    root = plan.parent
+    tables, figures = [root / "tables" / "index.json"], [root / "figures" / "index.json"]
+    write_page(plan, root / "summary.json", tables, figures, [], out, out.with_name("provenance.json"), **options)
+    return out.read_text()
+
+
+def test_asks_nothing_of_a_network(plan, tmp_path):
+    page = write(plan, tmp_path / "index.html")
+    assert not re.findall(r'(?:src|href)="(?!data:|#|https://doi|https://arxiv)[^"]*"', page)
+
+
+def test_a_note_stands_at_its_figure_under_its_number(plan, tmp_path):
+    page = write(plan, tmp_path / "index.html")
+    assert re.search(r'89\.2<span class="sr"> \(best\)</span><sup><a href="#t-note-2"', page)
+    assert '<li id="t-note-2">Second note.</li>' in page
+
+
+def test_pictures_of_others_are_left_out_on_demand(plan, tmp_path):
+    results = Results(plan)
+    [found] = [e for e in results.evaluations if e.set == "mpdd" and e.experiment["name"] == "first"]
+    image = panels_of(found, results.sets["mpdd"]).panels[0].image
+    assert image in write(plan, tmp_path / "all.html")
+    public = write(plan, tmp_path / "public.html", third_party=False)
+    assert image not in public
+    assert "belong to others" in public
+    [own] = [e for e in results.evaluations if e.set == "own" and e.experiment["name"] == "first"]
+    assert panels_of(own, results.sets["own"]).panels[0].image in public
+
+
+def test_the_overlay_is_brightest_where_the_map_is_highest(plan):
+    results = Results(plan)
+    found = next(e for e in results.evaluations if e.set == "mpdd")
+    group = panels_of(found, results.sets["mpdd"], pictures=False)
+    with np.load(found.folder / "panels.npz") as stored:
+        index = int(stored["maps"].max(axis=(1, 2)).argmax())
+        highest = float(stored["maps"][index].mean())
+        lowest = float(stored["maps"].mean(axis=(1, 2)).min())
+    assert group.high >= highest > lowest >= group.low
+    content = base64.b64decode(group.panels[index].overlay.partition(",")[2])
+    bright = np.asarray(Image.open(io.BytesIO(content)).convert("L")).mean()
+    darkest = min(
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(p.overlay.partition(",")[2]))).convert("L")).mean()
+        for p in group.panels
+    )
+    assert bright > darkest
+
+
+def test_provenance_names_versions_and_data(plan, tmp_path):
+    write(plan, tmp_path / "index.html")
+    facts = json.loads((tmp_path / "provenance.json").read_text())
+    assert facts["packages"]["torch"]
+    assert re.fullmatch(r"[0-9a-f]{64}", facts["data"]["mpdd"]["manifest_sha256"])
+    assert [entry["name"] for entry in facts["settings"]["experiments"]] == ["first", "plain"]
+
+
+def test_a_missing_figure_is_one_line(plan, tmp_path):
+    broken = tmp_path / "figures"
+    broken.mkdir()
+    write_figures_index(broken / "index.json", [FigureDoc("gone", "F", "C.", "A.", "measured")])
+    root = plan.parent
+    with pytest.raises(AdaclipError, match=r"gone\.svg"):
+        write_page(
+            plan, root / "summary.json", [], [broken / "index.json"], [], tmp_path / "x.html", tmp_path / "p.json"
+        )
+    assert not (tmp_path / "x.html").exists()
+
+
+def test_headline_counts_what_lies_near_the_published_figures(plan):
+    results = Results(plan)
+    summary = {
+        "first": {
+            "average": {"pixel_auroc": 90.0},
+            "mpdd": {"pixel_auroc_minus_published": 1.2, "image_auroc_minus_published": -8.0},
+            "own": {"pixel_auroc": 90.0},
+        }
+    }
+    first, second, *_ = headline(results, summary).sentences
+    assert first.startswith("2 figures stand beside a published one. 1 of them lie within 1.5 points")
+    assert "Image AUROC on MPDD by First (-8.0)" in second
+    assert "median distance is 4.6" in first
