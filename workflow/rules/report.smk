@@ -11,6 +11,18 @@ def histories():
     return [f"{run_folder(run, seed)}/{name}" for run, seed in runs for name in ("history.csv", "cost.json")]
 
 
+def shown(paths, suffix, kind, caption):
+    """Those files with this suffix marked for Snakemake's own report, under what they answer in the paper."""
+    asked = {entry["name"]: entry for entry in (*DOCUMENT["tables"], *DOCUMENT["curves"])}
+    marked = []
+    for path in paths:
+        stem = Path(path).stem
+        entry = asked.get(stem, {"title": stem.replace("_", " "), "answers": ""})
+        labels = {"result": entry["title"], "answers": entry["answers"] or "-"}
+        marked.append(report(path, caption=caption, category=kind, labels=labels) if path.endswith(suffix) else path)
+    return marked
+
+
 rule plan:
     """What the configuration asks for, with titles and sources, for the steps that gather."""
     output:
@@ -36,7 +48,7 @@ rule tables:
         LEAKAGE,
         plan=f"{RESULTS}/plan.json",
     output:
-        TABLES,
+        shown(TABLES, ".csv", "Tables", "../report/tables.rst"),
         AVERAGES,
         summary=SUMMARY,
     log:
@@ -62,7 +74,7 @@ rule figures:
         histories(),
         plan=f"{RESULTS}/plan.json",
     output:
-        FIGURES,
+        shown(FIGURES, ".svg", "Figures", "../report/figures.rst"),
     log:
         f"{RESULTS}/logs/figures.log",
     threads: 1
@@ -86,7 +98,12 @@ rule report:
         figures=[f"{RESULTS}/figures/index.json", f"{AUDIT}/figures/index.json"],
         overviews=OVERVIEWS,
     output:
-        page=REPORT,
+        page=report(
+            REPORT,
+            caption="../report/page.rst",
+            category="Report",
+            labels={"result": "The whole report", "answers": "-"},
+        ),
         provenance=f"{RESULTS}/report/provenance.json",
     log:
         f"{RESULTS}/logs/report.log",
