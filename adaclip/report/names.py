@@ -25,9 +25,10 @@ FIGURES = ("transfer_pixel", "transfer_image", "roc_pixel", "roc_image", "traini
 
 def table_names(plan: Mapping[str, Any]) -> list[str]:
     """File names of all tables of a plan (`results/plan.json`), with the index for the page."""
-    stems = [*(table["name"] for table in plan["tables"]), *([REPRODUCTION] if compared(plan) else []), *TABLES]
-    full = [f"{stem}.{suffix}" for stem in stems for suffix in ("csv", "md", "tex")]
-    return [*full, f"{LEADERBOARD}.csv", f"{LEADERBOARD}.md", "index.json"]
+    paper = [table["name"] for table in plan["tables"]]
+    others = [*([REPRODUCTION] if compared(plan) else []), *TABLES, LEADERBOARD]
+    names = [f"{stem}.{suffix}" for stem in paper for suffix in ("csv", "md", "tex")]
+    return [*names, *(f"{stem}.{suffix}" for stem in others for suffix in ("csv", "md")), "index.json"]
 
 
 def metric_names(plan: Mapping[str, Any]) -> list[str]:

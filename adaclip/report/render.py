@@ -11,6 +11,8 @@ from adaclip.report.document import Cell, Column, TableDoc
 
 #: From this number of rows on, LaTeX may break a table over pages.
 LONG = 45
+#: From this number of columns on, such a table is set in the smallest size.
+WIDE = 9
 #: What follows is made narrower when it is wider than the text, and left alone otherwise.
 SHRUNK = r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}"
 _LATEX = {
@@ -74,13 +76,17 @@ def latex(table: TableDoc) -> str:
     spec = "".join("l" if column.kind == "text" else "r" for column in table.columns)
     head = _latex_head(table.columns)
     body = _latex_body(table)
-    caption = f"\\caption{{{latex_text(table.title)}. {latex_text(table.caption)}}}\\label{{tab:{table.name}}}"
+    caption = (
+        f"\\caption{{{latex_text(_latex_title(table.title))} {latex_text(table.caption)}}}\\label{{tab:{table.name}}}"
+    )
     notes = [f"\\textsuperscript{{{latex_text(key)}}}~{latex_text(text)}" for key, text in table.notes.items()]
     footer = "{\\footnotesize\\raggedright " + " ".join(notes) + "\\par}\n" if notes else ""
     if len(table.rows) >= LONG:
+        # A longtable cannot be made narrower as a whole.
+        size = "\\tiny" if len(table.columns) > WIDE else "\\scriptsize"
         return (
             "% Needs the packages booktabs and longtable.\n"
-            f"{{\\scriptsize\\setlength{{\\tabcolsep}}{{3pt}}\n\\begin{{longtable}}{{{spec}}}\n{caption}\\\\\n"
+            f"{{{size}\\setlength{{\\tabcolsep}}{{3pt}}\n\\begin{{longtable}}{{{spec}}}\n{caption}\\\\\n"
             f"\\toprule\n{head}\\midrule\n\\endfirsthead\n\\toprule\n{head}\\midrule\n\\endhead\n"
             f"\\bottomrule\n\\endlastfoot\n{body}\\end{{longtable}}}}\n{footer}"
         )
@@ -90,6 +96,12 @@ def latex(table: TableDoc) -> str:
         f"\\begin{{tabular}}{{{spec}}}\n\\toprule\n{head}\\midrule\n{body}\\bottomrule\n\\end{{tabular}}}}\n"
         f"\\par\\smallskip\n{footer}\\end{{table}}\n"
     )
+
+
+def _latex_title(title: str) -> str:
+    """LaTeX numbers tables itself, so the paper's number goes behind."""
+    number = re.match(r"((?:Appendix )?Table \d+): (.*)", title)
+    return f"{number[2]} (the paper's {number[1]})." if number else f"{title}."
 
 
 def _latex_head(columns: tuple[Column, ...]) -> str:

@@ -13,7 +13,7 @@ from adaclip.report.compare import Comparison, Figure, Line, Metric, Point, comp
 from adaclip.report.document import Cell, Column, TableDoc, write_tables_index
 from adaclip.report.leaderboard import leaderboard
 from adaclip.report.measured import MAKERS
-from adaclip.report.names import LEADERBOARD, METRICS, compared
+from adaclip.report.names import METRICS, REPRODUCTION, compared
 from adaclip.report.published import Literature
 from adaclip.report.render import latex, markdown
 from adaclip.report.reproduction import reproduction
@@ -32,7 +32,7 @@ RULES = (
 
 
 def write_tables(plan_file: Path, out: Path, summary: Path, metrics: Path | None = None) -> None:
-    """Write every table of a plan as CSV, Markdown and LaTeX, the index for the page, and the summary.
+    """Write every table of a plan as CSV and Markdown, its own ones as LaTeX too, with their index and the summary.
 
     Args:
         plan_file: `results/plan.json`, or that of a part.
@@ -53,7 +53,7 @@ def write_tables(plan_file: Path, out: Path, summary: Path, metrics: Path | None
         with write_whole(out / f"{document.name}.csv") as part:
             frame.to_csv(part, index=False, lineterminator="\n")
         write_text(out / f"{document.name}.md", markdown(document))
-        if document.name != LEADERBOARD:
+        if document.section == "paper" and document.name != REPRODUCTION:
             write_text(out / f"{document.name}.tex", latex(document))
     write_tables_index(out / "index.json", documents)
     figures = summarise(results, comparisons)
@@ -122,9 +122,9 @@ def paper_table(table: Mapping[str, Any], comparison: Comparison, results: Resul
     notes = Notes()
     columns, rows, marked = layout(comparison, notes, {name: facts["title"] for name, facts in results.sets.items()})
     answers, title = table["answers"], table["title"]
-    caption = " ".join(
-        filter(None, [table["note"], DRAWN if results.plan["simulated"] else "", RULES, _ranks(comparison)])
-    )
+    drawn = DRAWN if results.plan["simulated"] else ""
+    said = _provenance(comparison) if comparison.by == "category" else _ranks(comparison)
+    caption = " ".join(filter(None, [table["note"], drawn, RULES, said]))
     return TableDoc(
         name=comparison.name,
         title=f"{answers}: {title}" if answers and not title.startswith(answers) else title,
@@ -138,10 +138,20 @@ def paper_table(table: Mapping[str, Any], comparison: Comparison, results: Resul
 
 
 def _ranks(comparison: Comparison) -> str:
-    if comparison.by == "category":
-        return ""
     over = "domains" if comparison.by == "domain" else "sets"
     return f"Rank: mean over the {over}; ties share theirs."
+
+
+def _provenance(comparison: Comparison) -> str:
+    """Sources and seeds of all lines, where no row has room for them."""
+    sentences = []
+    for index, line in enumerate(comparison.lines):
+        figures = [comparison.at(index, p, metric) for p in comparison.points for metric in comparison.metrics]
+        if line.kind == "published":
+            sentences.append(f"{line.title}, published: {', '.join(_sources(figures))}.")
+        elif line.kind == "measured":
+            sentences.append(f"{line.title}, measured: {_seeds(figures)}.")
+    return " ".join(sentences)
 
 
 def _by_set(
@@ -216,13 +226,15 @@ def _line_cells(comparison: Comparison, index: int, metrics: Sequence[Metric], n
     line = comparison.lines[index]
     figures = [comparison.at(index, point, metric) for point in comparison.points for metric in metrics]
     if line.kind == "published":
-        sources = dict.fromkeys(
-            figure.source for figure in figures if figure.source and not figure.source.startswith("mean of ")
-        )
-        return Cell(line.title), Cell(line.kind, notes=notes.keys(f"From {source}." for source in sources))
+        return Cell(line.title), Cell(line.kind, notes=notes.keys(f"From {source}." for source in _sources(figures)))
     if line.kind == "difference":
         return Cell(line.title), Cell(line.kind)
     return Cell(line.title), Cell(f"{line.kind}, {_seeds(figures)}")
+
+
+def _sources(figures: Sequence[Figure]) -> list[str]:
+    sources = (figure.source for figure in figures)
+    return list(dict.fromkeys(source for source in sources if source and not source.startswith("mean of ")))
 
 
 def _seeds(figures: Sequence[Figure]) -> str:

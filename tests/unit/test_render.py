@@ -1,14 +1,13 @@
 """Markdown and LaTeX of a table document, checked for structure and, where pdflatex is there, compiled."""
 
 import re
-import shutil
-import subprocess
 
 import pytest
 
 from adaclip.report.cells import DASH, MINUS, Notes, points, signed
 from adaclip.report.document import Cell, Column, TableDoc
 from adaclip.report.render import LONG, latex, latex_text, markdown
+from tests.latex import check_latex, compile_latex, needs_pdflatex
 
 TABLE = TableDoc(
     name="table_1",
@@ -32,42 +31,6 @@ TABLE = TableDoc(
 )
 
 
-def cells_of(line):
-    """Cells of a LaTeX row, wide ones counted for what they span."""
-    parts = re.split(r"(?<!\\)&", line.removesuffix(r"\\").strip())
-    return sum(int(found[1]) if (found := re.match(r"\s*\\multicolumn\{(\d+)\}", part)) else 1 for part in parts)
-
-
-def check_latex(text, columns):
-    """Environments nest, braces balance, every row has all columns, and nothing special is left bare."""
-    code = "\n".join(line.removesuffix("%") for line in text.splitlines() if not line.startswith("%"))
-    stack = []
-    for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", code):
-        if kind == "begin":
-            stack.append(name)
-        else:
-            assert stack.pop() == name
-    assert not stack
-    depth = 0
-    for brace in re.findall(r"(?<!\\)[{}]", code):
-        depth += 1 if brace == "{" else -1
-        assert depth >= 0
-    assert depth == 0
-    assert not re.search(r"(?<!\\)[%#]", code)
-    assert code.count("$") % 2 == code.count(r"\$") % 2
-    outside_math = re.sub(r"(?<!\\)\$[^$]*\$", "", code)
-    assert not re.search(r"(?<!\\)[_^~]", re.sub(r"\\label\{[^}]*\}|\}~", "", outside_math))
-    assert outside_math.isascii()
-    rows = [line for line in code.splitlines() if line.endswith(r"\\") and not line.startswith(r"\caption")]
-    assert rows
-    for line in rows:
-        assert cells_of(line) == columns, line
-        assert not line.lstrip().startswith("[")
-    assert all(code.count(rule) == 1 for rule in (r"\bottomrule",))
-    assert r"\toprule" in code
-    assert r"\midrule" in code
-
-
 def test_latex_is_well_formed():
     text = latex(TABLE)
     check_latex(text, 6)
@@ -81,6 +44,11 @@ def test_latex_is_well_formed():
     # The method is not said twice.
     assert len(re.findall(r"^A\|B", text, re.M)) == 1
     assert r"\addlinespace" in text
+
+
+def test_the_papers_number_goes_behind_the_title():
+    text = latex(TableDoc(**{**vars(TABLE), "title": "Appendix Table 9: MVTec AD"}))
+    assert r"\caption{MVTec AD (the paper's Appendix Table 9). In percent" in text
 
 
 def test_every_special_sign_is_written_out():
@@ -98,22 +66,11 @@ def test_a_long_table_breaks_over_pages():
     assert r"\begin{table}" not in text
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex")
+@needs_pdflatex
 @pytest.mark.parametrize("count", [3, LONG + 5])
 def test_latex_compiles(tmp_path, count):
     rows = (TABLE.rows * (count // 3 + 1))[:count]
-    (tmp_path / "table.tex").write_text(latex(TableDoc(**{**vars(TABLE), "rows": rows})), encoding="utf-8")
-    (tmp_path / "main.tex").write_text(
-        "\\documentclass{article}\\usepackage{booktabs,longtable,graphicx}\n"
-        "\\begin{document}\\input{table}\\end{document}\n"
-    )
-    done = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "main"],
-        cwd=tmp_path,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
+    compile_latex(tmp_path, latex(TableDoc(**{**vars(TABLE), "rows": rows})))
 
 
 def test_markdown_keeps_its_columns():

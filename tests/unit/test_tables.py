@@ -20,6 +20,7 @@ from adaclip.report.names import metric_names, table_names
 from adaclip.report.results import Results
 from adaclip.report.tables import write_tables
 from tests.inventing import LEVELS, ROOT, invent, invented
+from tests.latex import check_latex, compile_latex, needs_pdflatex
 
 REGISTRY = load_registry()
 BY_TITLE = {dataset.title: dataset for dataset in REGISTRY.values()}
@@ -417,6 +418,20 @@ def test_seeds_and_categories_are_listed_in_full_precision(written, plan):
     values = [invented(*head, seed, "btad", "02", "image", "ap") for seed in (0, 1, 2)]
     assert found["image_ap"].item() == pytest.approx(np.mean(values), abs=1e-15)
     assert found["image_ap_sd"].item() == pytest.approx(np.std(values, ddof=1), abs=1e-15)
+
+
+def test_the_papers_tables_are_well_formed_latex(written, documents, plan):
+    for table in plan["tables"]:
+        text = (written / "tables" / f"{table['name']}.tex").read_text()
+        check_latex(text, len(documents[table["name"]].columns))
+    main = (written / "tables" / "table_1_industrial.tex").read_text()
+    assert r"\textbf{" in main
+    assert r"\underline{" in main
+
+
+@needs_pdflatex
+def test_the_papers_tables_compile(written, plan, tmp_path):
+    compile_latex(tmp_path, *((written / "tables" / f"{table['name']}.tex").read_text() for table in plan["tables"]))
 
 
 SMALL = {
