@@ -60,7 +60,7 @@ def test_an_edited_learning_rate_plans_exactly_the_jobs_behind_it(project):
 
 
 def test_evaluation_settings_train_nothing_again(project):
-    project.configure(lambda config: config.update(evaluate_with={"smoothing": 2.0}))
+    project.configure(lambda config: config["defaults"].update(evaluate_with={"smoothing": 2.0}))
     assert project.planned() == EVALUATIONS | GATHERED | {("plan",)}
 
 
