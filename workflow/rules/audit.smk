@@ -12,20 +12,26 @@ OVERVIEWS = [f"{RESULTS}/overview/{name}/overview.json" for name in PLAN.used_se
 rule overview:
     """Counts, sizes, and an example of each category with its mask."""
     input:
-        f"{DATA}/prepared/{{set}}/manifest.csv",
-        f"{DATA}/prepared/{{set}}/prepared.json",
+        manifest=f"{DATA}/prepared/{{set}}/manifest.csv",
+        prepared=f"{DATA}/prepared/{{set}}/prepared.json",
     output:
         f"{RESULTS}/overview/{{set}}/overview.json",
     log:
         f"{RESULTS}/logs/overview/{{set}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/overview/{{set}}.tsv"
+    conda:
+        "adaclip-bench"
     threads: RUNTIME["threads"]
     params:
         out=f"{RESULTS}/overview/{{set}}",
         code=code_digest("adaclip.report.overview"),
     shell:
-        "adaclip overview" " --manifest {input[0]:q}" " --jobs {threads}" " --out {params.out:q}" " > {log:q} 2>&1"
+        "adaclip overview"
+        " --manifest {input.manifest:q}"
+        " --jobs {threads}"
+        " --out {params.out:q}"
+        " > {log:q} 2>&1"
 
 
 rule fingerprint:
@@ -38,6 +44,8 @@ rule fingerprint:
         f"{RESULTS}/logs/fingerprint/{{set}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fingerprint/{{set}}.tsv"
+    conda:
+        "adaclip-bench"
     threads: RUNTIME["threads"]
     params:
         code=code_digest("adaclip.audit.fingerprint"),
@@ -71,17 +79,19 @@ rule audit:
             labels={"result": "Images that sets share", "kind": "figure"},
         ),
         f"{AUDIT}/figures/audit_overlaps.png",
-        LEAKAGE,
+        leakage=LEAKAGE,
     log:
         f"{RESULTS}/logs/audit.log",
     benchmark:
         f"{RESULTS}/benchmarks/audit.tsv"
+    conda:
+        "adaclip-bench"
     threads: 1
     params:
         # A function, since braces in a plain string would be taken for wildcards.
         titles=lambda wildcards: json.dumps({name: REGISTRY[name].title for name in PLAN.used_sets()}),
         prepared=f"{DATA}/prepared",
-        out=AUDIT,
+        out=lambda wildcards, output: str(Path(output.leakage).parent),
         code=code_digest("adaclip.audit.publish"),
     shell:
         "adaclip audit compare"

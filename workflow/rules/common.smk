@@ -2,11 +2,13 @@
 
 Reads: the configuration (config/paper.yaml unless --configfile gives another).
 Writes: nothing.
+
+Rules name the conda environment of environment.yml, for those who run with `--software-deployment-method conda`.
 """
 
 import json
-import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from adaclip.provenance import code_digest, folder_digest
 from adaclip.report.names import figure_names, metric_names, table_names
 
 # The program `adaclip` of this Python, also when its environment was not activated.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+shell.prefix(f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 # With --configfile, Snakemake would merge the two.
 if not {"experiments", "extends"} & config.keys():
@@ -56,6 +58,7 @@ def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
+PARTS = {name: part_document(DOCUMENT, name, "../..") for name in targets(DOCUMENT)}
 TRAINED = PLAN.trained_runs()
 BASELINES = [name for name in PLAN.runs if name not in TRAINED]
 
@@ -97,3 +100,69 @@ def local_files(backbone):
     """Files of the user's own that a backbone is made from."""
     chosen = CONFIG.backbones[backbone]
     return [path for path in (chosen.model, chosen.pretrained or "") if Path(path).is_file()]
+
+
+def experiment_of(run):
+    """The settings of a run."""
+    return PLAN.runs[run].experiment
+
+
+def method_of(wildcards):
+    """The method of a run."""
+    return experiment_of(wildcards.run).method
+
+
+def auxiliary_of(wildcards):
+    """Auxiliary sets of a run, in a fixed order: its seed gives the same numbers however the config lists them."""
+    return sorted(experiment_of(wildcards.run).auxiliary)
+
+
+def selection_of(wildcards):
+    """The set on which a run chooses its epoch, as a list of none or one."""
+    chosen = experiment_of(wildcards.run)
+    return [chosen.train.selection] if chosen.train.selection and chosen.method == "adaclip" else []
+
+
+def run_features(wildcards, names):
+    """Features of sets for a run's backbone."""
+    return [features_of(experiment_of(wildcards.run).backbone, name) for name in names]
+
+
+def histories():
+    """History and cost of every checkpoint."""
+    runs = dict.fromkeys((run, seed) for run, seed, _ in PLAN.evaluations() if run in TRAINED)
+    return [f"{run_folder(run, seed)}/{name}" for run, seed in runs for name in ("history.csv", "cost.json")]
+
+
+def part_evaluated(wildcards):
+    """Files of every evaluation of a part."""
+    return [
+        f"{run_folder(experiment['run'], seed)}/{dataset}/{name}"
+        for experiment in PARTS[wildcards.part]["experiments"]
+        for seed in experiment["seeds"]
+        for dataset in experiment["evaluate"]
+        for name in ("metrics.json", "cost.json", "scores.csv", "curves.json")
+    ]
+
+
+def part_histories(wildcards):
+    """History and cost of every checkpoint of a part."""
+    return [
+        f"{run_folder(experiment['run'], seed)}/{name}"
+        for experiment in PARTS[wildcards.part]["experiments"]
+        if experiment["run"] in TRAINED
+        for seed in experiment["seeds"]
+        for name in ("history.csv", "cost.json")
+    ]
+
+
+def shown(paths, suffix, kind, caption):
+    """Those files with this suffix marked for Snakemake's own report, under what they answer in the paper."""
+    asked = {entry["name"]: entry for entry in (*DOCUMENT["tables"], *DOCUMENT["curves"])}
+    marked = []
+    for path in paths:
+        stem = Path(path).stem
+        entry = asked.get(stem, {"title": stem.replace("_", " "), "answers": ""})
+        labels = {"result": entry["title"], "answers": entry["answers"] or "-"}
+        marked.append(report(path, caption=caption, category=kind, labels=labels) if path.endswith(suffix) else path)
+    return marked

@@ -24,6 +24,8 @@ rule evaluate:
         f"{RESULTS}/benchmarks/evaluate/{{run}}/seed-{{seed}}/{{set}}.tsv"
     wildcard_constraints:
         run=one_of(TRAINED),
+    conda:
+        "adaclip-bench"
     threads: RUNTIME["threads"]
     resources:
         gpu=GPU,
@@ -68,6 +70,8 @@ rule baseline:
         f"{RESULTS}/benchmarks/baseline/{{run}}/seed-{{seed}}/{{set}}.tsv"
     wildcard_constraints:
         run=one_of(BASELINES),
+    conda:
+        "adaclip-bench"
     threads: RUNTIME["threads"]
     resources:
         gpu=lambda wildcards: GPU if method_of(wildcards) == "clip" else 0,

@@ -4,30 +4,6 @@ Reads: metrics, scores, curves, histories and costs of the evaluations that a pa
 Writes: results/parts/<part>/plan.json, summary.json, tables/*, figures/*.
 """
 
-PARTS = {name: part_document(DOCUMENT, name, "../..") for name in targets(DOCUMENT)}
-
-
-def part_evaluated(wildcards):
-    """Files of every evaluation of a part."""
-    return [
-        f"{run_folder(experiment['run'], seed)}/{dataset}/{name}"
-        for experiment in PARTS[wildcards.part]["experiments"]
-        for seed in experiment["seeds"]
-        for dataset in experiment["evaluate"]
-        for name in ("metrics.json", "cost.json", "scores.csv", "curves.json")
-    ]
-
-
-def part_histories(wildcards):
-    """History and cost of every checkpoint of a part."""
-    return [
-        f"{run_folder(experiment['run'], seed)}/{name}"
-        for experiment in PARTS[wildcards.part]["experiments"]
-        if experiment["run"] in TRAINED
-        for seed in experiment["seeds"]
-        for name in ("history.csv", "cost.json")
-    ]
-
 
 rule part:
     """The tables and figures of a part."""
@@ -43,6 +19,8 @@ rule part:
         figures=f"{RESULTS}/parts/{{part}}/figures/index.json",
     log:
         f"{RESULTS}/logs/parts/{{part}}.log",
+    conda:
+        "adaclip-bench"
     threads: 1
     params:
         # Functions, since braces in a plain string would be taken for wildcards.

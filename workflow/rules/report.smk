@@ -5,30 +5,14 @@ Writes: results/plan.json, results/summary.json, results/metrics/*, results/tabl
 """
 
 
-def histories():
-    """History and cost of every checkpoint."""
-    runs = dict.fromkeys((run, seed) for run, seed, _ in PLAN.evaluations() if run in TRAINED)
-    return [f"{run_folder(run, seed)}/{name}" for run, seed in runs for name in ("history.csv", "cost.json")]
-
-
-def shown(paths, suffix, kind, caption):
-    """Those files with this suffix marked for Snakemake's own report, under what they answer in the paper."""
-    asked = {entry["name"]: entry for entry in (*DOCUMENT["tables"], *DOCUMENT["curves"])}
-    marked = []
-    for path in paths:
-        stem = Path(path).stem
-        entry = asked.get(stem, {"title": stem.replace("_", " "), "answers": ""})
-        labels = {"result": entry["title"], "answers": entry["answers"] or "-"}
-        marked.append(report(path, caption=caption, category=kind, labels=labels) if path.endswith(suffix) else path)
-    return marked
-
-
 rule plan:
     """What the configuration asks for, with titles and sources, for the steps that gather."""
     output:
         f"{RESULTS}/plan.json",
     log:
         f"{RESULTS}/logs/plan.log",
+    conda:
+        "adaclip-bench"
     threads: 1
     params:
         # Functions, since braces in a plain string would be taken for wildcards.
@@ -53,10 +37,12 @@ rule tables:
         summary=SUMMARY,
     log:
         f"{RESULTS}/logs/tables.log",
+    conda:
+        "adaclip-bench"
     threads: 1
     params:
-        out=f"{RESULTS}/tables",
-        metrics=f"{RESULTS}/metrics",
+        out=lambda wildcards, output: str(Path(output.summary).with_name("tables")),
+        metrics=lambda wildcards, output: str(Path(output.summary).with_name("metrics")),
         code=code_digest("adaclip.report.tables"),
     shell:
         "adaclip tables"
@@ -77,9 +63,11 @@ rule figures:
         shown(FIGURES, ".svg", "Figures", "../report/figures.rst"),
     log:
         f"{RESULTS}/logs/figures.log",
+    conda:
+        "adaclip-bench"
     threads: 1
     params:
-        out=f"{RESULTS}/figures",
+        out=lambda wildcards, output: str(Path(output[0]).parent),
         code=code_digest("adaclip.report.figures"),
     shell:
         "adaclip figures" " --plan {input.plan:q}" " --out {params.out:q}" " > {log:q} 2>&1"
@@ -107,6 +95,8 @@ rule report:
         provenance=f"{RESULTS}/report/provenance.json",
     log:
         f"{RESULTS}/logs/report.log",
+    conda:
+        "adaclip-bench"
     threads: 1
     params:
         code=code_digest("adaclip.report.page"),

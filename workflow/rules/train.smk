@@ -5,32 +5,6 @@ Writes: results/features/<backbone>/<set>.safetensors; results/runs/<run>/seed-<
 """
 
 
-def experiment_of(run):
-    """The settings of a run."""
-    return PLAN.runs[run].experiment
-
-
-def method_of(wildcards):
-    """The method of a run."""
-    return experiment_of(wildcards.run).method
-
-
-def auxiliary_of(wildcards):
-    """Auxiliary sets of a run, in a fixed order: its seed gives the same numbers however the config lists them."""
-    return sorted(experiment_of(wildcards.run).auxiliary)
-
-
-def selection_of(wildcards):
-    """The set on which a run chooses its epoch, as a list of none or one."""
-    chosen = experiment_of(wildcards.run)
-    return [chosen.train.selection] if chosen.train.selection and chosen.method == "adaclip" else []
-
-
-def run_features(wildcards, names):
-    """Features of sets for a run's backbone."""
-    return [features_of(experiment_of(wildcards.run).backbone, name) for name in names]
-
-
 rule features:
     """The frozen image embeddings of a prepared set, once for every backbone."""
     input:
@@ -42,6 +16,8 @@ rule features:
         f"{RESULTS}/logs/features/{{backbone}}/{{set}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/features/{{backbone}}/{{set}}.tsv"
+    conda:
+        "adaclip-bench"
     threads: RUNTIME["threads"]
     resources:
         gpu=GPU,
@@ -77,6 +53,8 @@ rule train:
         f"{RESULTS}/logs/train/{{run}}/seed-{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train/{{run}}/seed-{{seed}}.tsv"
+    conda:
+        "adaclip-bench"
     threads: RUNTIME["threads"]
     resources:
         gpu=GPU,
