@@ -91,8 +91,14 @@ def folder_digest(path: str | Path) -> str | None:
     digest = hashlib.sha256()
     for folder, folders, files in os.walk(path) if path.is_dir() else [(str(path.parent), [], [path.name])]:
         folders.sort()
+        relative = os.path.relpath(folder, path) if path.is_dir() else ""
         for name in sorted(files):
-            file = Path(folder, name)
-            facts = file.lstat() if not file.exists() else file.stat()  # a link may lead nowhere
-            digest.update(f"{os.path.relpath(file, path)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+            # Strings, not paths: some originals have tens of thousands of files.
+            file = f"{folder}{os.sep}{name}"
+            try:
+                facts = os.stat(file)  # noqa: PTH116
+            except FileNotFoundError:
+                facts = os.lstat(file)  # a link may lead nowhere
+            place = "." if not relative else name if relative == "." else f"{relative}{os.sep}{name}"
+            digest.update(f"{place}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]

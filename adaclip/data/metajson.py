@@ -6,6 +6,7 @@ to the file's folder, `mask_path` is empty where there is no mask, `specie_name`
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from adaclip.data.manifest import ManifestRow
 from adaclip.errors import AdaclipError
-from adaclip.files import read_json, write_json
+from adaclip.files import read_json, write_text
 
 NAME = "meta.json"
 SPLITS = ("train", "test")
@@ -91,4 +92,5 @@ def write_meta(path: Path, rows: Iterable[ManifestRow]) -> None:
                 "anomaly": row.label,
             }
         )
-    write_json(path, meta)
+    # Without indentation Python writes it ten times as fast.
+    write_text(path, json.dumps(meta, ensure_ascii=False) + "\n")

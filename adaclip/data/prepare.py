@@ -130,7 +130,7 @@ def _prepare_into(
     if options.tiff_reading == "reference_grey" and not any(image.reference_grey for image in placed):
         raise UsageError(
             f"data set '{dataset.id}': option tiff_reading: reference_grey changes nothing: no image in "
-            f"{original.top} is a TIFF that calls itself grey but holds colours"
+            f"{original.top} is a TIFF that calls itself grey but holds colours: give the folder of the TIFFs"
         )
     rows = [image.row for image in placed]
     duplicates = checks.duplicate_groups(rows)

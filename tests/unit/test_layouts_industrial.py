@@ -85,6 +85,18 @@ def test_masks_of_a_defect_that_is_not_there(tmp_path: Path) -> None:
         read(tmp_path, "mvtec")
 
 
+def test_masks_of_normal_images_are_paired_too(tmp_path: Path) -> None:
+    mvtec_like(tmp_path, "01", "ok", "ko", "{:04}.bmp", "{:04}.png")
+    for number in range(2):
+        draw_mask(tmp_path / f"01/ground_truth/ok/{number:04}.png", value=0)
+    original = read(tmp_path, "btad")
+    assert counts(original) == {0: 2, 1: 3}
+    assert all(item.mask is not None for item in original.reading.items if item.split == "test")
+    draw_mask(tmp_path / "01/ground_truth/ok/0009.png", value=0)
+    with pytest.raises(AdaclipError, match=r"mask without an image: .*ok/0009\.png"):
+        read(tmp_path, "btad")
+
+
 def test_two_images_cannot_share_a_mask(tmp_path: Path) -> None:
     mvtec_like(tmp_path, "bottle", "good", "bent", "{:03}.png", "{:03}_mask.png")
     draw_image(tmp_path / "bottle/test/bent/001.jpg")

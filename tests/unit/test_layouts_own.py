@@ -87,6 +87,16 @@ def test_meta_of_an_unknown_category(tmp_path: Path) -> None:
     assert {item.category for item in read(tmp_path).reading.items} == {"teapot"}
 
 
+def test_meta_may_call_the_only_category_something_else(tmp_path: Path) -> None:
+    meta = repackaged(tmp_path)
+    meta["test"]["Brain"] = meta["test"].pop("bottle")
+    (tmp_path / "meta.json").write_text(json.dumps(meta))
+    assert {item.category for item in read(tmp_path, "brain_mri").reading.items} == {"brain_mri"}
+    meta["test"]["BOTTLE"] = meta["test"].pop("Brain")
+    (tmp_path / "meta.json").write_text(json.dumps(meta))
+    assert {item.category for item in read(tmp_path, "mvtec").reading.items} == {"bottle"}
+
+
 def write_table(root: Path, text: str) -> None:
     for name in ("a/1.png", "b/1.png", "b/2 x.png"):
         draw_image(root / name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -105,9 +106,7 @@ def read_recognised(root: Path, name: str, top: Path, dataset: Dataset) -> Origi
     reading = layout.read(top, dataset, options)
     if not reading.items:
         raise AdaclipError(f"data set '{dataset.id}': no image in {root} (layout {name})")
-    items = sorted(
-        reading.items, key=lambda item: (item.category, item.split, item.image.relative_to(top).as_posix(), item.name)
-    )
+    items = sorted(reading.items, key=lambda item: (item.category, item.split, str(item.image), item.name))
     notes = [*reading.notes, *_unused(top, items)]
     where = f" in {top.relative_to(root).as_posix()}" if top != root else ""
     shown = Reading(_with_own_names(items, top), notes, reading.test)
@@ -149,16 +148,13 @@ def _with_own_names(items: Sequence[Item], top: Path) -> list[Item]:
 
 def _unused(top: Path, items: Sequence[Item]) -> list[str]:
     """Say so when images lie there that are not part of what was read."""
-    used = {path for item in items for path in (item.image, item.mask) if path is not None}
-    left = [
-        path
-        for path in sorted(top.rglob("*"))
-        if path.suffix.lower() in SUFFIXES | UNREAD
-        and path not in used
-        and path.is_file()
+    used = {str(path) for item in items for path in (item.image, item.mask) if path is not None}
+    left = []
+    for folder, below, files in os.walk(top):
         # Archives of some systems hold a hidden shadow of every file.
-        and not any(part.startswith((".", "__MACOSX")) for part in path.relative_to(top).parts)
-    ]
+        below[:] = [name for name in below if not name.startswith((".", "__MACOSX"))]
+        paths = [os.path.join(folder, name) for name in files if not name.startswith(".")]  # noqa: PTH118
+        left += [path for path in paths if path not in used and Path(path).suffix.lower() in SUFFIXES | UNREAD]
     if not left:
         return []
-    return [f"{len(left)} image files are not part of the set, such as {left[0].relative_to(top).as_posix()}"]
+    return [f"{len(left)} image files are not part of the set, such as {Path(min(left)).relative_to(top).as_posix()}"]

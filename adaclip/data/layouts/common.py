@@ -105,17 +105,20 @@ def only_category(dataset: Dataset) -> str:
 
 
 def known_category(name: str, dataset: Dataset, where: Path) -> str:
-    """A category's name when the registry lists it or lists none.
+    """A category's name as the registry spells it; as it stands when the registry lists none.
 
     Raises:
         AdaclipError: the registry lists others only.
     """
-    if dataset.categories and name not in dataset.categories:
-        raise AdaclipError(
-            f"data set '{dataset.id}': unknown category '{name}' in {where} "
-            f"(known: {', '.join(dataset.categories)}): rename it there, or add it under 'categories'"
-        )
-    return name
+    if not dataset.categories or name in dataset.categories:
+        return name
+    for known in dataset.categories:
+        if known.lower() == name.lower():
+            return known
+    raise AdaclipError(
+        f"data set '{dataset.id}': unknown category '{name}' in {where} "
+        f"(known: {', '.join(dataset.categories)}): rename it there, or add it under 'categories'"
+    )
 
 
 def named_file(top: Path, name: str, where: str) -> Path:

@@ -71,11 +71,12 @@ def _category(folder: Path, category: str, dataset: Dataset) -> list[Item]:
             images = images_in(kind)
             normal = kind.name.lower() in NORMAL
             masks: dict[Path, Path] = {}
-            if truth and not normal:
+            # Some trees have masks of normal images too; that they are empty is checked with the pixels.
+            if split == "test" and (kind.name in kinds_with_masks or (truth and not normal)):
                 where = f"data set '{dataset.id}' {category}/{kind.name}"
                 masks = pair(images, kinds_with_masks.get(kind.name, ()), ENDINGS, where)
             found += [Item(category, split, image, masks.get(image), int(not normal), kind.name) for image in images]
-    kinds = {item.defect for item in found if item.label}
+    kinds = {item.defect for item in found if item.split == "test"}
     for name, masks_of_kind in kinds_with_masks.items():
         if masks_of_kind and name not in kinds:
             raise AdaclipError(f"data set '{dataset.id}': masks without images: {masks_of_kind[0].parent}")
