@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from adaclip.data.decode import as_image, as_mask, decode, is_mislabelled_colour, is_wide, read
 from adaclip.data.layouts.common import Item
@@ -58,8 +58,8 @@ def _part(text: str) -> str:
 def place(dataset: str, out: Path, options: Options, items: Sequence[Item]) -> list[Placed]:
     """Put the items of one image file into a prepared set whose folders are there.
 
-    What can be read later without knowing any option is linked as it is (copied where the file system has no links);
-    the rest is written as PNG.
+    What any program reads rightly without knowing an option is linked as it is (copied where the file system has no
+    links); the rest is written as PNG.
 
     Args:
         dataset: id of the set.
@@ -79,17 +79,18 @@ def place(dataset: str, out: Path, options: Options, items: Sequence[Item]) -> l
     picture = image.getchannel(0) if grey else image
     if picture.mode[0] in "IF":
         picture = as_image(picture, source)
+    # What Pillow refused, or would read wrongly, any other program that opens the set would stumble over too.
+    changed = picture is not image or not isinstance(image, ImageFile.ImageFile)
     mask = None if items[0].mask is None else _open_mask(items[0].mask, source, size)
     found = []
     for item in items:
         image_folder, mask_folder = folders_of(item)
         name = item.name or source.name
-        if picture is image and item.box is None:
+        if not changed and item.box is None:
             _link(source, out / image_folder / name)
             sha256 = hashlib.sha256(content).hexdigest()
         else:
             name = _png_name(name)
-            picture.load()
             sha256 = _write_png(picture.crop(item.box) if item.box else picture, out / image_folder / name)
         growth = None
         mask_path = ""
