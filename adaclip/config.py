@@ -56,6 +56,7 @@ class Config:
     evaluation: EvaluateSettings
     runtime: Mapping[str, Any]
     leakage: Literal["warn", "refuse", "deduplicate"] = "warn"
+    licences: tuple[str, ...] = ()
     experiments: tuple[Experiment, ...] = ()
     families: Mapping[str, Family] = field(default_factory=dict)
     tables: tuple[Table, ...] = ()
@@ -130,6 +131,7 @@ def parse_config(value: Any, where: str) -> Config:
     singles, families = expand(value["experiments"], checked["protocols"], where)
     experiments = tuple(_experiment(single, raw_defaults, backbones, where) for single in singles)
     evaluation = validate(raw_defaults.get("evaluate_with", {}), "config#/$defs/evaluation", where)
+    accepted = checked["licences"]["accept"]
     return Config(
         title=checked["title"],
         note=checked["note"],
@@ -142,6 +144,7 @@ def parse_config(value: Any, where: str) -> Config:
         evaluation=settings(EvaluateSettings, evaluation),
         runtime=checked["runtime"],
         leakage=checked["leakage"],
+        licences=(accepted,) if isinstance(accepted, str) else tuple(accepted),
         experiments=experiments,
         families=families,
         tables=read_tables(checked["tables"]),

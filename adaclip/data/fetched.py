@@ -67,6 +67,12 @@ def own_files(dataset: Dataset, folder: Path) -> list[Path]:
     )
 
 
+def source_files(dataset: Dataset, folder: Path) -> list[Path]:
+    """What is in the folder of an original that has the name of a source's archive, whole or in part."""
+    sources = dict.fromkeys(file.name for source in dataset.sources for file in source.files)
+    return [path for name in sources for path in (folder / name, folder / f"{name}.part") if path.is_file()]
+
+
 def digest_of(dataset: Dataset, raw: Path) -> str | None:
     """What tells an original from a later one.
 

@@ -25,7 +25,13 @@ def not_accepted(datasets: Iterable[Dataset], accepted: Collection[str]) -> list
 
 def how_to_accept(datasets: Collection[Dataset]) -> str:
     """What to do about sets whose terms are not accepted, in one line that shows these terms."""
-    terms = "; ".join(f"{dataset.id} = {licence_of(dataset)}" for dataset in datasets)
+    by_terms: dict[tuple[str, str], list[Dataset]] = {}
+    for dataset in datasets:
+        by_terms.setdefault((dataset.licence or "no terms known", dataset.licence_url), []).append(dataset)
+    terms = "; ".join(
+        f"{', '.join(dataset.title for dataset in group)}: {licence}" + (f" ({url})" if url else "")
+        for (licence, url), group in by_terms.items()
+    )
     ids = ", ".join(dataset.id for dataset in datasets)
     return (
         f"fetched once you accept their terms: {terms}. Read them, then write 'licences: {{accept: [{ids}]}}' (or "

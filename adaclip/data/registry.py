@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +194,25 @@ def _check_sums(dataset: Dataset) -> None:
             raise UsageError(
                 f"data set '{dataset.id}': test_by_category has {total} {kind} images in all, but test says {expected}"
             )
+
+
+def reading_facts(dataset: Dataset) -> dict[str, Any]:
+    """What decides how an original is read and judged; everything else about a set changes no prepared image."""
+    return {
+        "title": dataset.title,
+        "domain": dataset.domain,
+        "labels": list(dataset.labels),
+        "categories": dict(dataset.categories),
+        "test": dict(dataset.test),
+        "test_by_category": {category: dict(counts) for category, counts in dataset.test_by_category.items()},
+        "layout": dataset.layout,
+        "options": dict(dataset.options),
+    }
+
+
+def fetching_facts(dataset: Dataset) -> list[dict[str, Any]]:
+    """Where a set is fetched from, and what comes then."""
+    return [asdict(source) for source in dataset.sources]
 
 
 def public_facts(dataset: Dataset) -> dict[str, Any]:

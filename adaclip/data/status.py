@@ -1,35 +1,87 @@
-"""Which data sets are here, and how to get the others."""
+"""Which data sets are here, under which terms, and how to get the others."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from adaclip.data.fetched import own_files, source_files
 from adaclip.data.manifest import read_prepared
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
 
+HEADS = ("id", "title", "domain", "state", "size", "terms", "")
 
-def describe(dataset: Dataset, data: Path) -> tuple[str, str]:
-    """State of a set (`ready`, `original here` or `missing`), and its counts or what to do."""
+
+@dataclass(frozen=True)
+class Status:
+    """How a set stands.
+
+    Attributes:
+        state: ready, original here, missing, or damaged.
+        size: bytes of what is here; of the archives to come when nothing is and their sizes are known; else None.
+        text: counts of a prepared set; of another one, what to do.
+    """
+
+    state: str
+    size: int | None
+    text: str
+
+
+def describe(dataset: Dataset, data: Path) -> Status:
+    """How a set stands in the data folder `data`."""
     manifest = data / "prepared" / dataset.id / "manifest.csv"
+    raw = Path(dataset.raw) if dataset.raw else data / "raw" / dataset.id
+    prepare = f"adaclip data prepare {dataset.id} --raw {raw} --out {manifest.parent}"
     if manifest.is_file():
+        size = size_of(manifest.parent)
         try:
             counts = read_prepared(manifest)["counts"]["test"]
         except (AdaclipError, KeyError):
-            return "damaged", f"prepare it again: adaclip data prepare {dataset.id} --raw ... --out {manifest.parent}"
-        return "ready", f"{counts['normal']} normal + {counts['anomalous']} anomalous test images"
-    raw = Path(dataset.raw) if dataset.raw else data / "raw" / dataset.id
-    if raw.exists():
-        return "original here", f"adaclip data prepare {dataset.id} --raw {raw} --out {manifest.parent}"
+            return Status("damaged", size, prepare)
+        return Status("ready", size, f"{counts['normal']} normal + {counts['anomalous']} anomalous test images")
+    if dataset.raw is None:
+        whole = any(all((raw / file.name).is_file() for file in source.files) for source in dataset.sources)
+        here = whole or bool(own_files(dataset, raw))
+    else:
+        here = raw.exists()
+    if here:
+        return Status("original here", size_of(raw), prepare)
+    if dataset.sources and dataset.raw is None:
+        return _missing(dataset, raw)
     source = f" from {dataset.url}" if dataset.url else ""
-    return "missing", f"put the original{source} into {raw}"
+    return Status("missing", None, f"put the original{source} into {raw}")
+
+
+def _missing(dataset: Dataset, raw: Path) -> Status:
+    """A set that can be fetched; an unfinished download counts as what is here."""
+    sizes = [file.size for file in dataset.sources[0].files]
+    known = sum(size for size in sizes if size is not None) if None not in sizes else None
+    begun = sum(path.stat().st_size for path in source_files(dataset, raw))
+    command = f"adaclip data fetch {dataset.id}" + (" --accept-licence" if dataset.accept else "")
+    kinds = ", then ".join(dict.fromkeys(source.kind for source in dataset.sources))
+    goes_on = ", goes on where it stopped" if begun else ""
+    by_hand = f", or put the original from {dataset.url} into {raw}" if dataset.url else ""
+    return Status("missing", begun or known, f"{command} ({kinds}{goes_on}){by_hand}")
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files of a folder."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(Path(folder, name).stat().st_size for folder, _, names in os.walk(path) for name in names)
 
 
 def print_status(registry: Mapping[str, Dataset], data: Path) -> None:
     """Print one line for each set."""
-    rows = [(name, dataset.title, dataset.domain, *describe(dataset, data)) for name, dataset in registry.items()]
-    heads = ("id", "title", "domain", "state", "")
-    widths = [max(len(row[column]) for row in (*rows, heads)) for column in range(4)]
-    for row in (heads, *rows):
-        print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]).rstrip())
+    rows = [HEADS]
+    for name, dataset in registry.items():
+        status = describe(dataset, data)
+        size = "" if status.size is None else f"{status.size / 1e6:.1f} MB"
+        terms = (dataset.licence or "not known") + (" (to accept)" if dataset.accept else "")
+        rows.append((name, dataset.title, dataset.domain, status.state, size, terms, status.text))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADS) - 1)]
+    for row in rows:
+        print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip())

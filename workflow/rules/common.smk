@@ -16,10 +16,12 @@ from snakemake.exceptions import WorkflowError
 
 from adaclip.config import extend, parse_config
 from adaclip.settings import as_dict
-from adaclip.data.registry import load_registry, public_facts
+from adaclip.data.fetched import FETCHED, state
+from adaclip.data.licences import how_to_accept, not_accepted
+from adaclip.data.registry import fetching_facts, load_registry, public_facts, reading_facts
 from adaclip.errors import AdaclipError
 from adaclip.plan import make_plan, part_document, plan_document, targets
-from adaclip.provenance import code_digest, folder_digest
+from adaclip.provenance import code_digest
 from adaclip.report.names import figure_names, metric_names, table_names
 
 # The program `adaclip` of this Python, also when its environment was not activated.

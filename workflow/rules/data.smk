@@ -1,7 +1,8 @@
 """From originals to prepared sets.
 
-Reads: data/raw/<set> (a folder or an archive), or a folder that the configuration names.
-Writes: data/prepared/<set>/manifest.csv, images and masks beside it.
+Reads: data/raw/<set> (the user's folder or archives), or what the configuration names; else sources on the network, or
+drawn archives that are served on this machine.
+Writes: data/raw/<set>/*, data/prepared/<set>/manifest.csv, images and masks beside it.
 """
 
 
@@ -10,37 +11,55 @@ def raw_of(name):
     return REGISTRY[name].raw or f"{DATA}/raw/{name}"
 
 
-def raw_state(wildcards):
-    """Digest of a set's original; of the one that was prepared when it is no longer here."""
-    if CONFIG.simulate is not None and REGISTRY[wildcards.set].raw is None:
-        return "simulated"
-    found = folder_digest(raw_of(wildcards.set))
-    if found is None:
-        try:
-            found = json.loads(Path(manifest_of(wildcards.set)).with_name("prepared.json").read_text())["raw_digest"]
-        except (OSError, ValueError, KeyError):
-            found = "missing"
-    return found
+def state_of(name):
+    """A digest of the user's own original, or FETCHED for one that comes from a source.
+
+    A set whose original was removed after it was prepared stays what it was, so that it is not fetched again.
+    """
+    return state(REGISTRY[name], Path(raw_of(name)), Path(manifest_of(name)))
 
 
-def simulated_original(wildcards):
-    """The mark of a drawn original, when the configuration wants it drawn."""
-    if CONFIG.simulate is not None and REGISTRY[wildcards.set].raw is None:
-        return f"{DATA}/raw/{wildcards.set}.simulated"
-    return []
+def mirror_of(name):
+    """The folder of a set's drawn archives, when the configuration wants it drawn."""
+    return f"{DATA}/mirror/{name}" if CONFIG.simulate is not None else ""
+
+
+def receipt_of(wildcards):
+    """The receipt of a set that is fetched; nothing for the user's own original."""
+    return f"{DATA}/raw/{wildcards.set}.fetched.json" if state_of(wildcards.set) == FETCHED else []
+
+
+def entry_of(name, keys):
+    """These registry keys of a set, where the configuration gives them: a change of another one plans nothing again."""
+    entry = CONFIG.datasets.get(name, {})
+    return json.dumps({key: entry[key] for key in sorted(keys) if key in entry})
+
+
+def reading_keys(name):
+    """Registry keys that a preparation asks; where a set is fetched from matters only when it is fetched."""
+    return [*reading_facts(REGISTRY[name]), "raw", *(["sources"] if state_of(name) == FETCHED else [])]
+
+
+onstart:
+    # Before the first download, and for all sets at once; a dry run needs no consent. `fetch` asks nobody again.
+    to_fetch = {job.wildcards.set for job in workflow.dag.needrun_jobs() if job.rule.name == "fetch"}
+    asked = [REGISTRY[name] for name in PLAN.sets if name in to_fetch and CONFIG.simulate is None]
+    refused = not_accepted(asked, CONFIG.licences)
+    if refused:
+        raise WorkflowError(f"Data sets are {how_to_accept(refused)}")
 
 
 rule simulate:
-    """Draw a small original in a set's raw layout."""
+    """Draw a small original, packed as the real one is, with the checksums of its archives."""
     output:
-        touch(f"{DATA}/raw/{{set}}.simulated"),
+        ensure(f"{DATA}/mirror/{{set}}/SHA256SUMS", non_empty=True),
     log:
         f"{RESULTS}/logs/simulate/{{set}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/simulate/{{set}}.tsv"
     threads: 1
     params:
-        out=f"{DATA}/raw/{{set}}",
+        out=f"{DATA}/mirror/{{set}}",
         seed=(CONFIG.simulate or {}).get("seed", 0),
         images=(CONFIG.simulate or {}).get("images", 16),
         size=(CONFIG.simulate or {}).get("size", 192),
@@ -51,14 +70,45 @@ rule simulate:
         " --seed {params.seed}"
         " --images {params.images}"
         " --size {params.size}"
-        " --tree"
+        " > {log:q} 2>&1"
+
+
+rule fetch:
+    """Bring a set's archives here, checked; what is here already is not asked for again."""
+    input:
+        lambda wildcards: f"{mirror_of(wildcards.set)}/SHA256SUMS" if mirror_of(wildcards.set) else [],
+    output:
+        ensure(f"{DATA}/raw/{{set}}.fetched.json", non_empty=True),
+    log:
+        f"{RESULTS}/logs/fetch/{{set}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fetch/{{set}}.tsv"
+    retries: 2
+    threads: 1
+    resources:
+        downloads=1,
+    # No digest of our code here: an edit of it is no reason to ask a server again.
+    params:
+        out=f"{DATA}/raw/{{set}}",
+        checksums=f"{DATA}/checksums.lock.yaml",
+        mirror=lambda wildcards: mirror_of(wildcards.set),
+        entry=lambda wildcards: entry_of(wildcards.set, ["raw", "sources"]),
+        sources=lambda wildcards: json.dumps(fetching_facts(REGISTRY[wildcards.set]), sort_keys=True),
+    shell:
+        "adaclip data fetch {wildcards.set:q}"
+        " --out {params.out:q}"
+        " --entry {params.entry:q}"
+        " --mirror {params.mirror:q}"
+        " --checksums {params.checksums:q}"
+        " --accept-licence"
+        " --receipt {output:q}"
         " > {log:q} 2>&1"
 
 
 rule prepare:
     """Check an original, decode every file once, and write its manifest."""
     input:
-        simulated_original,
+        receipt_of,
     output:
         f"{DATA}/prepared/{{set}}/manifest.csv",
         f"{DATA}/prepared/{{set}}/prepared.json",
@@ -70,9 +120,9 @@ rule prepare:
     params:
         raw=lambda wildcards: raw_of(wildcards.set),
         out=f"{DATA}/prepared/{{set}}",
-        entry=lambda wildcards: json.dumps(CONFIG.datasets.get(wildcards.set, {}), sort_keys=True),
-        facts=lambda wildcards: json.dumps(public_facts(REGISTRY[wildcards.set]), sort_keys=True),
-        state=raw_state,
+        entry=lambda wildcards: entry_of(wildcards.set, reading_keys(wildcards.set)),
+        facts=lambda wildcards: json.dumps(reading_facts(REGISTRY[wildcards.set]), sort_keys=True),
+        state=lambda wildcards: state_of(wildcards.set),
         code=code_digest("adaclip.data.prepare"),
     shell:
         "adaclip data prepare {wildcards.set:q}"
