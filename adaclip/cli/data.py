@@ -122,7 +122,7 @@ def _data_fetch(arguments: argparse.Namespace) -> None:
         dataset,
         arguments.out or arguments.data / "raw" / dataset.id,
         lock=arguments.checksums or arguments.data / "checksums.lock.yaml",
-        mirror=arguments.mirror or None,
+        mirror=arguments.mirror,
         accepted=arguments.accept_licence,
     )
     if arguments.receipt:

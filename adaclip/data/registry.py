@@ -119,7 +119,10 @@ def load_registry(extra: Mapping[str, Mapping[str, Any]] | None = None) -> dict[
     entries = dict(_table())
     for name, entry in own.items():
         changed = dict(extra[name]) if extra else {}
-        entries[name] = {**entries[name], **changed} if name in entries else entry
+        # Other totals make the counts of the categories void.
+        void = {"test_by_category"} if "test" in changed else set()
+        known = {key: value for key, value in entries.get(name, {}).items() if key not in void}
+        entries[name] = {**known, **changed} if name in entries else entry
     return {name: _dataset(name, entry) for name, entry in entries.items()}
 
 

@@ -92,6 +92,12 @@ def test_a_changed_key_leaves_the_others() -> None:
     assert changed.accept == BUILT_IN["btad"].accept
 
 
+def test_other_totals_make_the_counts_of_the_categories_void() -> None:
+    changed = load_registry({"btad": {"test": {"normal": 3, "anomalous": 4}}})["btad"]
+    assert changed.test == {"normal": 3, "anomalous": 4}
+    assert changed.test_by_category == {}
+
+
 @pytest.mark.parametrize(
     ("entry", "fault"),
     [

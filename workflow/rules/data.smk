@@ -91,14 +91,14 @@ rule fetch:
     params:
         out=f"{DATA}/raw/{{set}}",
         checksums=f"{DATA}/checksums.lock.yaml",
-        mirror=lambda wildcards: mirror_of(wildcards.set),
+        mirror=lambda wildcards: ["--mirror", mirror_of(wildcards.set)] if mirror_of(wildcards.set) else [],
         entry=lambda wildcards: entry_of(wildcards.set, ["raw", "sources"]),
         sources=lambda wildcards: json.dumps(fetching_facts(REGISTRY[wildcards.set]), sort_keys=True),
     shell:
         "adaclip data fetch {wildcards.set:q}"
         " --out {params.out:q}"
         " --entry {params.entry:q}"
-        " --mirror {params.mirror:q}"
+        " {params.mirror:q}"
         " --checksums {params.checksums:q}"
         " --accept-licence"
         " --receipt {output:q}"
