@@ -63,7 +63,7 @@ def reproduction(
                 mean, absolute = statistics.fmean(values), statistics.fmean(map(abs, values))
                 rows.append(
                     (
-                        Cell(table["answers"] or table["title"], href=f"#{comparison.name}"),
+                        Cell(table["answers"] or table["title"], href=f"#table-{comparison.name}"),
                         Cell(line.title),
                         Cell(METRICS[level, metric]),
                         Cell(str(len(found)), len(found)),
