@@ -1,27 +1,29 @@
-"""The report: one page that holds everything and asks nothing of a network or a server."""
+"""The report: one page that holds everything and asks nothing of a network or a server.
+
+Pictures are data URIs of lazy `<img>`s with their sizes: a browser decodes each when it comes near the window, and the
+page does not move. Only the page's own two scripts may run in it, and nothing may be loaded (Content-Security-Policy).
+"""
 
 from __future__ import annotations
 
 import datetime
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import yaml
-from markupsafe import Markup
+from PIL import Image
 
 from adaclip.errors import AdaclipError
 from adaclip.files import read_json, write_json, write_text
 from adaclip.report.document import FigureDoc, TableDoc, read_figures_index, read_tables_index
 from adaclip.report.environment import collect
 from adaclip.report.headline import headline
+from adaclip.report.markup import template
 from adaclip.report.panels import PanelGroup, data_uri, panels_of
 from adaclip.report.results import Evaluation, Results
 
-ASSETS = Path(__file__).parent / "assets"
 #: An SVG above this many bytes is shown as PNG: thousands of shapes would make the page slow.
 LARGEST_SVG = 300_000
 #: Heading of each section of tables and figures, in the order of the page.
@@ -37,10 +39,12 @@ SECTIONS = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure and its content as a data URI."""
+    """A figure, its content as a data URI, and its size."""
 
     doc: FigureDoc
     uri: str
+    width: int
+    height: int
 
 
 @dataclass
@@ -99,55 +103,22 @@ def write_page(
         for figure in read_figures_index(index):
             if not all(may_show(name, plan, third_party) for name in figure.shows):
                 continue
-            parts[figure.section].figures.append(Picture(figure, _figure_uri(index.parent, figure.name)))
+            parts[figure.section].figures.append(_picture(figure, index.parent))
     facts = collect(plan)
     facts["settings"] = {key: plan[key] for key in ("backbones", "evaluation", "experiments")}
-    page = (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            plan=plan,
-            summary=headline(results, read_json(summary)),
-            parts=parts,
-            examples=[_examples(found, results, third_party) for found in shown_evaluations(results)],
-            overviews=[_overview(path, plan, third_party) for path in overviews],
-            provenance=facts,
-            settings=yaml.safe_dump(facts["settings"], sort_keys=False, allow_unicode=True, width=110),
-            written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            third_party=third_party,
-            css=Markup((ASSETS / "page.css").read_text(encoding="utf-8")),
-            js=Markup((ASSETS / "page.js").read_text(encoding="utf-8")),
-        )
+    page = template().render(
+        plan=plan,
+        summary=headline(results, read_json(summary)),
+        parts=parts,
+        examples=[_examples(found, results, third_party) for found in shown_evaluations(results)],
+        overviews=_overviews(overviews, plan, third_party),
+        provenance=facts,
+        settings=yaml.safe_dump(facts["settings"], sort_keys=False, allow_unicode=True, width=110),
+        written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        third_party=third_party,
     )
     write_json(provenance, facts)
     write_text(out, page)
-
-
-def _environment() -> jinja2.Environment:
-    """Templates in which everything that comes from data is escaped."""
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(ASSETS),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters["runs"] = _runs
-    made.filters["in_groups"] = _in_groups
-    return made
-
-
-def _runs(values: Iterable[str]) -> list[tuple[str, int]]:
-    """Neighbouring equal values and how many they are."""
-    return [(value, len(list(same))) for value, same in itertools.groupby(values)]
-
-
-def _in_groups(tables: Sequence[TableDoc]) -> list[tuple[str, list[TableDoc]]]:
-    """Tables by group, groups and tables in the order in which they come."""
-    groups: dict[str, list[TableDoc]] = {}
-    for table in tables:
-        groups.setdefault(table.group, []).append(table)
-    return list(groups.items())
 
 
 def shown_evaluations(results: Results) -> list[Evaluation]:
@@ -170,15 +141,24 @@ def _examples(found: Evaluation, results: Results, third_party: bool) -> Example
     return Examples(found.set, facts["title"], found.experiment["title"], found.seed, group)
 
 
-def _figure_uri(folder: Path, name: str) -> str:
-    for suffix, kind in ((".svg", "image/svg+xml"), (".png", "image/png")):
-        path = folder / f"{name}{suffix}"
-        try:
-            if suffix == ".png" or path.stat().st_size <= LARGEST_SVG:
-                return data_uri(kind, path.read_bytes())
-        except OSError as error:
-            raise AdaclipError(f"cannot read {path}: {error.strerror or error}: draw the figures again") from error
-    raise AssertionError("a PNG is always taken")
+def _picture(figure: FigureDoc, folder: Path) -> Picture:
+    drawn, pixels = folder / f"{figure.name}.svg", folder / f"{figure.name}.png"
+    try:
+        with Image.open(pixels) as image:
+            size = image.size
+        if drawn.stat().st_size <= LARGEST_SVG:
+            return Picture(figure, data_uri("image/svg+xml", drawn.read_bytes()), *size)
+        return Picture(figure, data_uri("image/png", pixels.read_bytes()), *size)
+    except OSError as error:
+        # Pillow's own error names the file already.
+        raise AdaclipError(f"cannot read figure {pixels}: {error.strerror or error}: draw the figures again") from error
+
+
+def _overviews(paths: Sequence[Path], plan: dict[str, Any], third_party: bool) -> list[dict[str, Any]]:
+    """Overviews in the order of the plan."""
+    order = list(plan["sets"])
+    found = [_overview(path, plan, third_party) for path in paths]
+    return sorted(found, key=lambda overview: order.index(overview["set"]))
 
 
 def _overview(path: Path, plan: dict[str, Any], third_party: bool) -> dict[str, Any]:

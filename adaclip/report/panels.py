@@ -37,6 +37,7 @@ class Panel:
         image: data URI of the picture, or "" where it is left out.
         mask: data URI of its mask, or "" where it has none or is left out.
         overlay: data URI of the map, laid over the picture where that is shown.
+        width, height: of all three in pixels.
     """
 
     name: str
@@ -47,6 +48,8 @@ class Panel:
     image: str
     mask: str
     overlay: str
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ def _panel(folder: Path, name: str, row: pd.Series[Any], score: float, heat: Ima
         if row["mask"]:
             values = np.asarray(open_mask(folder / row["mask"]).convert("L")) > 0
             mask = _png(Image.fromarray(values.astype(np.uint8) * 255).resize(overlay.size, Image.Resampling.BOX))
-    return Panel(name, row["category"], bool(row["label"]), row["defect"], score, image, mask, _webp(overlay))
+    shown = (image, mask, _webp(overlay))
+    return Panel(name, row["category"], bool(row["label"]), row["defect"], score, *shown, *overlay.size)
 
 
 def _fit(width: int, height: int) -> tuple[int, int]:

@@ -1,27 +1,26 @@
 "use strict";
 
-// Theme: follows the system until someone chooses. A page opened from a file may not be allowed to remember.
-(() => {
-  const button = document.getElementById("theme");
-  const order = ["system", "light", "dark"];
-  const memory = {
-    get: () => { try { return localStorage.getItem("adaclip-theme"); } catch { return null; } },
-    set: (value) => { try { localStorage.setItem("adaclip-theme", value); } catch { /* not allowed here */ } },
-  };
-  const show = (theme) => {
-    if (theme === "system") delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = theme;
-    button.querySelector("span").textContent = theme;
-  };
-  let theme = order.includes(memory.get()) ? memory.get() : "system";
-  show(theme);
-  button.hidden = false;
-  button.addEventListener("click", () => {
-    theme = order[(order.indexOf(theme) + 1) % order.length];
-    show(theme);
-    memory.set(theme);
-  });
-})();
+const themeButton = document.getElementById("theme");
+const nameTheme = (name) => { themeButton.querySelector("span").textContent = name; };
+nameTheme(theme.apply());
+themeButton.hidden = false;
+themeButton.addEventListener("click", () => nameTheme(theme.next()));
+
+// A link into a folded part unfolds it; so does printing.
+const unfold = (element) => {
+  for (let around = element; around; around = around.parentElement) if (around.tagName === "DETAILS") around.open = true;
+};
+const follow = () => {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!target) return;
+  unfold(target);
+  target.scrollIntoView();
+};
+addEventListener("hashchange", follow);
+if (location.hash) follow();
+addEventListener("beforeprint", () => {
+  for (const folded of document.querySelectorAll("details:not(.contents)")) folded.open = true;
+});
 
 // Tables: every heading sorts, columns that ask for it filter.
 const collator = new Intl.Collator("en", { numeric: true });
@@ -59,6 +58,7 @@ for (const section of document.querySelectorAll("section.table")) {
       return sign * (Number(x) - Number(y));
     });
     body.append(...sorted);
+    table.dataset.sorted = "";
   }
 
   const filters = section.querySelector(".filters");
@@ -67,7 +67,7 @@ for (const section of document.querySelectorAll("section.table")) {
   const search = filters.querySelector("[data-search]");
   const selects = [...filters.querySelectorAll("select")];
   const status = filters.querySelector(".count");
-  const words = rows.map((row) => row.textContent.toLowerCase());
+  let words; // made when the first word is typed: long tables would delay the page
   for (const select of selects) {
     const column = Number(select.dataset.column);
     const values = new Set(rows.map((row) => row.cells[column].firstChild?.textContent ?? ""));
@@ -75,6 +75,7 @@ for (const section of document.querySelectorAll("section.table")) {
   }
   const apply = () => {
     const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    if (wanted.length) words ??= rows.map((row) => row.textContent.toLowerCase());
     let shown = 0;
     rows.forEach((row, index) => {
       const fits = wanted.every((word) => words[index].includes(word)) && selects.every((select) => {
