@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import HOSTILE
 
@@ -47,9 +48,8 @@ def test_filters_the_leaderboard(open_report):
     assert 0 < len(shown) < everything
     assert set(shown) == {"MPDD"}
     page.fill(f"{BOARD} [data-search]", "adaclip")
-    page.wait_for_function(
-        f"document.querySelectorAll('{BOARD} tbody tr:not([hidden])').length < {len(shown)}", timeout=5000
-    )
+    # Typing is answered with a delay.
+    expect(page.locator(f"{BOARD} .count")).not_to_have_text(f"{len(shown)} of {everything} rows")
     rows = page.eval_on_selector_all(f"{BOARD} tbody tr:not([hidden])", "rows => rows.map(r => r.textContent)")
     assert rows
     assert all("adaclip" in row.lower() for row in rows)
@@ -93,7 +93,8 @@ def test_every_picture_shows_and_nothing_is_wider_than_the_window(open_report, w
     assert images.count() > 20
     for index in range(images.count()):
         images.nth(index).scroll_into_view_if_needed()
-    page.wait_for_function("[...document.querySelectorAll('main img')].every(i => i.complete)", timeout=10000)
+    # Resolves when a picture is decoded; the page's own policy lets no polling code in.
+    page.eval_on_selector_all("main img", "all => Promise.allSettled(all.map(i => i.decode()))")
     broken = page.eval_on_selector_all("main img", "all => all.filter(i => !i.naturalWidth).map(i => i.alt)")
     assert broken == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
