@@ -107,7 +107,8 @@ def make_project(folder: Path) -> Project:
     folder.mkdir(parents=True)
     for name in ("adaclip", "workflow", "profiles"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "Snakefile", folder)
+    for name in ("Snakefile", "environment.yml"):
+        shutil.copy(ROOT / name, folder)
     for number, name in enumerate(("alpha", "beta", "gamma")):
         draw_original(folder / "originals" / name, seed=number, category="bolt" if name == "alpha" else "nut")
     (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG, sort_keys=False))

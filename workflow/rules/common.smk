@@ -3,7 +3,7 @@
 Reads: the configuration (config/paper.yaml unless --configfile gives another).
 Writes: nothing.
 
-Rules name the conda environment of environment.yml, for those who run with `--software-deployment-method conda`.
+Every rule runs the `adaclip` that is installed beside this Snakemake; environment.yml says with what.
 """
 
 import json

@@ -25,7 +25,7 @@ rule evaluate:
     wildcard_constraints:
         run=one_of(TRAINED),
     conda:
-        "adaclip-bench"
+        "../../environment.yml"
     threads: RUNTIME["threads"]
     resources:
         gpu=GPU,
@@ -71,7 +71,7 @@ rule baseline:
     wildcard_constraints:
         run=one_of(BASELINES),
     conda:
-        "adaclip-bench"
+        "../../environment.yml"
     threads: RUNTIME["threads"]
     resources:
         gpu=lambda wildcards: GPU if method_of(wildcards) == "clip" else 0,

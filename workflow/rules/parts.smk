@@ -20,7 +20,7 @@ rule part:
     log:
         f"{RESULTS}/logs/parts/{{part}}.log",
     conda:
-        "adaclip-bench"
+        "../../environment.yml"
     threads: 1
     params:
         # Functions, since braces in a plain string would be taken for wildcards.

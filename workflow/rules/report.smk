@@ -12,7 +12,7 @@ rule plan:
     log:
         f"{RESULTS}/logs/plan.log",
     conda:
-        "adaclip-bench"
+        "../../environment.yml"
     threads: 1
     params:
         # Functions, since braces in a plain string would be taken for wildcards.
@@ -38,7 +38,7 @@ rule tables:
     log:
         f"{RESULTS}/logs/tables.log",
     conda:
-        "adaclip-bench"
+        "../../environment.yml"
     threads: 1
     params:
         out=lambda wildcards, output: str(Path(output.summary).with_name("tables")),
@@ -64,7 +64,7 @@ rule figures:
     log:
         f"{RESULTS}/logs/figures.log",
     conda:
-        "adaclip-bench"
+        "../../environment.yml"
     threads: 1
     params:
         out=lambda wildcards, output: str(Path(output[0]).parent),
@@ -96,7 +96,7 @@ rule report:
     log:
         f"{RESULTS}/logs/report.log",
     conda:
-        "adaclip-bench"
+        "../../environment.yml"
     threads: 1
     params:
         code=code_digest("adaclip.report.page"),
