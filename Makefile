@@ -35,7 +35,7 @@ demo: $(READY) ## The whole pipeline on simulated sets, on a CPU, ending in resu
 
 .PHONY: test
 test: $(READY) lint ## Lint, types, and every test.
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadgroup
 
 .PHONY: lint
 lint: $(READY) ## Lint, format and types, without the tests.
@@ -58,6 +58,17 @@ browser: ## Get axe-core for the tests that open the report in Chromium.
 .PHONY: lock
 lock: $(READY) ## Resolve requirements.lock and environment.yml anew.
 	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --python-version 3.11 --universal -o requirements.lock
+
+.PHONY: share
+share: $(READY) ## Store finished results with DVC, without pictures that belong to others (docs/sharing.md).
+	mkdir -p data/prepared data/demo/prepared
+	$(BIN)/adaclip report --plan results/plan.json --without-third-party
+	$(BIN)/dvc commit --force benchmark
+
+.PHONY: restore
+restore: $(READY) ## Bring finished results back: what they were computed from counts as up to date.
+	$(BIN)/dvc pull
+	$(BIN)/snakemake --touch --cores 1 --quiet $(if $(CONFIG),--configfile $(CONFIG))
 
 .PHONY: clean
 clean: ## Remove what the demo made; downloads and other results stay.

@@ -30,25 +30,34 @@ def add_report_verbs(verbs: Any) -> None:
         "report",
         _report,
         "write the report page",
-        "The page holds everything: it opens from a file, without a server or a network.",
+        "The page holds everything: it opens from a file, without a server or a network. "
+        "What is not named is taken from its usual place beside the plan.",
     )
     report.add_argument("--plan", type=Path, required=True, metavar="FILE", help="results/plan.json")
-    report.add_argument("--summary", type=Path, required=True, metavar="FILE", help="results/summary.json")
+    report.add_argument("--summary", type=Path, metavar="FILE", help="default: summary.json")
     report.add_argument(
-        "--tables", type=Path, nargs="+", default=[], metavar="FILE", help="indexes of tables (index.json)"
+        "--tables",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="indexes of tables; default: tables/index.json, audit/tables/index.json",
     )
     report.add_argument(
-        "--figures", type=Path, nargs="+", default=[], metavar="FILE", help="indexes of figures (index.json)"
+        "--figures",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="indexes of figures; default: figures/index.json, audit/figures/index.json",
     )
     report.add_argument(
-        "--overviews", type=Path, nargs="*", default=[], metavar="FILE", help="overview.json of each set"
+        "--overviews", type=Path, nargs="*", metavar="FILE", help="default: overview/<set>/overview.json of each set"
     )
-    report.add_argument("--out", type=Path, required=True, metavar="FILE", help="the HTML file to write")
+    report.add_argument("--out", type=Path, metavar="FILE", help="the HTML file to write; default: report/index.html")
     report.add_argument(
         "--provenance",
         type=Path,
         metavar="FILE",
-        help="JSON file for machine, versions and checksums (default: provenance.json beside the page)",
+        help="JSON file for machine, versions and checksums; default: provenance.json beside the page",
     )
     report.add_argument(
         "--without-third-party",
@@ -70,15 +79,21 @@ def _figures(arguments: argparse.Namespace) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> None:
+    from adaclip.files import read_json
     from adaclip.report.page import write_page
 
+    root = arguments.plan.parent
+    overviews = arguments.overviews
+    if overviews is None:
+        overviews = [root / "overview" / name / "overview.json" for name in read_json(arguments.plan)["sets"]]
+    out = arguments.out or root / "report" / "index.html"
     write_page(
         arguments.plan,
-        arguments.summary,
-        arguments.tables,
-        arguments.figures,
-        arguments.overviews,
-        arguments.out,
-        arguments.provenance or arguments.out.with_name("provenance.json"),
+        arguments.summary or root / "summary.json",
+        arguments.tables or [root / "tables" / "index.json", root / "audit" / "tables" / "index.json"],
+        arguments.figures or [root / "figures" / "index.json", root / "audit" / "figures" / "index.json"],
+        overviews,
+        out,
+        arguments.provenance or out.with_name("provenance.json"),
         third_party=not arguments.without_third_party,
     )

@@ -1,0 +1,115 @@
+"""Finished results travel: stored with DVC, brought back elsewhere, and still known to Snakemake."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.project import ROOT, Project
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+NAMED = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t"}
+
+
+def command(folder: Path, *words: str) -> str:
+    """Run a program of this environment, or git."""
+    own = Path(sys.executable).with_name(words[0])
+    done = subprocess.run(
+        [str(own) if own.exists() else words[0], *words[1:]],
+        cwd=folder,
+        env={**os.environ, **NAMED, "PYTHONPATH": str(folder), "DVC_NO_ANALYTICS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def recipe(target: str) -> list[list[str]]:
+    """The commands of a target of the Makefile, as make would run them."""
+    said = command(ROOT, "make", "--dry-run", "--always-make", "--no-print-directory", target, "CONFIG=config.yaml")
+    lines = [line.split() for line in said.splitlines()]
+    return [
+        [Path(words[0]).name, *words[1:]]
+        for words in lines
+        if Path(words[0]).name in ("mkdir", "adaclip", "dvc", "snakemake")
+    ]
+
+
+def store(project: Project, remote: Path) -> None:
+    """Put the finished project under git and DVC, as the documentation says."""
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
+        shutil.copy(ROOT / name, project.folder)
+    command(project.folder, "git", "init", "-q", "-b", "main")
+    command(project.folder, "dvc", "init", "-q")
+    command(project.folder, "dvc", "remote", "add", "-q", "-d", "store", str(remote))
+    share(project)
+
+
+def share(project: Project) -> None:
+    for words in recipe("share"):
+        command(project.folder, *words)
+    command(project.folder, "git", "add", "-A")
+    command(project.folder, "git", "commit", "-qm", "results")
+
+
+def test_the_recipes_are_those_of_the_makefile():
+    assert [words[0] for words in recipe("share")] == ["mkdir", "adaclip", "dvc"]
+    assert [words[:2] for words in recipe("restore")] == [["dvc", "pull"], ["snakemake", "--touch"]]
+
+
+def test_results_are_pushed_and_restored_elsewhere(project, tmp_path):
+    remote = tmp_path / "remote"
+    store(project, remote)
+    command(project.folder, "dvc", "push", "-q")
+
+    pictures = [path.read_bytes() for path in (project.folder / "data").rglob("*.png")]
+    assert len(pictures) > 10
+    stored = {path.read_bytes() for path in remote.rglob("*") if path.is_file()}
+    assert not stored & set(pictures)
+
+    clone = Project(tmp_path / "clone")
+    command(tmp_path, "git", "clone", "-q", str(project.folder), str(clone.folder))
+    assert not (clone.folder / "results").exists()
+    for words in recipe("restore"):
+        command(clone.folder, *words)
+    assert clone.planned() == set()
+    page = (clone.folder / "results" / "report" / "index.html").read_text()
+    assert "Three tiny sets" in page
+    assert json.loads((clone.folder / "results" / "report" / "provenance.json").read_text())["packages"]["torch"]
+
+    clone.configure(lambda config: config["experiments"]["on_beta"].update(train={"learning_rate": 0.02}))
+    gathered = {("tables",), ("figures",), ("report",), ("plan",)}
+    assert clone.planned() == {("train", "on_beta", "0"), ("evaluate", "on_beta", "0", "gamma")} | gathered
+
+
+def test_metrics_of_two_commits_are_compared(project, tmp_path):
+    store(project, tmp_path / "remote")
+    before = json.loads((project.folder / "results" / "summary.json").read_text())
+    shown = command(project.folder, "dvc", "metrics", "show", "--json")
+    assert json.loads(shown)[""]["data"]["results/summary.json"]["data"] == before
+
+    project.configure(lambda config: config["experiments"]["on_beta"].update(train={"learning_rate": 0.02}))
+    project.run("--cores", "2")
+    share(project)
+    after = json.loads((project.folder / "results" / "summary.json").read_text())
+    said = command(project.folder, "dvc", "metrics", "diff", "HEAD~1", "--precision", "8")
+    key = "on_beta.gamma.pixel_auroc"
+    old, new = before["on_beta"]["gamma"]["pixel_auroc"], after["on_beta"]["gamma"]["pixel_auroc"]
+    assert old != new
+    line = next(line for line in said.splitlines() if re.search(rf"\b{re.escape(key)}\b(?!_)", line))
+    assert [float(word) for word in line.split()[2:4]] == pytest.approx([old, new], abs=1e-3)
+    assert "on_alpha" not in said
+    command(project.folder, "dvc", "plots", "show")
+    plots = (project.folder / "dvc_plots" / "index.html").read_text()
+    assert "Pixel AUROC by set" in plots
+    assert '"gamma"' in plots
