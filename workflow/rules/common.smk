@@ -168,3 +168,37 @@ def shown(paths, suffix, kind, caption):
         labels = {"result": entry["title"], "answers": entry["answers"] or "-"}
         marked.append(report(path, caption=caption, category=kind, labels=labels) if path.endswith(suffix) else path)
     return marked
+
+
+def raw_of(name):
+    """Where a set's original stands."""
+    return REGISTRY[name].raw or f"{DATA}/raw/{name}"
+
+
+def state_of(name):
+    """A digest of the user's own original, or FETCHED for one that comes from a source.
+
+    A set whose original was removed after it was prepared stays what it was, so that it is not fetched again.
+    """
+    return state(REGISTRY[name], Path(raw_of(name)), Path(manifest_of(name)))
+
+
+def mirror_of(name):
+    """The folder of a set's drawn archives, when the configuration wants it drawn."""
+    return f"{DATA}/mirror/{name}" if CONFIG.simulate is not None else ""
+
+
+def receipt_of(wildcards):
+    """The receipt of a set that is fetched; nothing for the user's own original."""
+    return f"{DATA}/raw/{wildcards.set}.fetched.json" if state_of(wildcards.set) == FETCHED else []
+
+
+def entry_of(name, keys):
+    """These registry keys of a set, where the configuration gives them: a change of another one plans nothing again."""
+    entry = CONFIG.datasets.get(name, {})
+    return json.dumps({key: entry[key] for key in sorted(keys) if key in entry})
+
+
+def reading_keys(name):
+    """Registry keys that a preparation asks; where a set is fetched from matters only when it is fetched."""
+    return [*reading_facts(REGISTRY[name]), "raw", *(["sources"] if state_of(name) == FETCHED else [])]

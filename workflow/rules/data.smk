@@ -6,40 +6,6 @@ Writes: data/raw/<set>/*, data/prepared/<set>/manifest.csv, images and masks bes
 """
 
 
-def raw_of(name):
-    """Where a set's original stands."""
-    return REGISTRY[name].raw or f"{DATA}/raw/{name}"
-
-
-def state_of(name):
-    """A digest of the user's own original, or FETCHED for one that comes from a source.
-
-    A set whose original was removed after it was prepared stays what it was, so that it is not fetched again.
-    """
-    return state(REGISTRY[name], Path(raw_of(name)), Path(manifest_of(name)))
-
-
-def mirror_of(name):
-    """The folder of a set's drawn archives, when the configuration wants it drawn."""
-    return f"{DATA}/mirror/{name}" if CONFIG.simulate is not None else ""
-
-
-def receipt_of(wildcards):
-    """The receipt of a set that is fetched; nothing for the user's own original."""
-    return f"{DATA}/raw/{wildcards.set}.fetched.json" if state_of(wildcards.set) == FETCHED else []
-
-
-def entry_of(name, keys):
-    """These registry keys of a set, where the configuration gives them: a change of another one plans nothing again."""
-    entry = CONFIG.datasets.get(name, {})
-    return json.dumps({key: entry[key] for key in sorted(keys) if key in entry})
-
-
-def reading_keys(name):
-    """Registry keys that a preparation asks; where a set is fetched from matters only when it is fetched."""
-    return [*reading_facts(REGISTRY[name]), "raw", *(["sources"] if state_of(name) == FETCHED else [])]
-
-
 onstart:
     # Before the first download, and for all sets at once; a dry run needs no consent. `fetch` asks nobody again.
     to_fetch = {job.wildcards.set for job in workflow.dag.needrun_jobs() if job.rule.name == "fetch"}
@@ -57,6 +23,8 @@ rule simulate:
         f"{RESULTS}/logs/simulate/{{set}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/simulate/{{set}}.tsv"
+    conda:
+        "../../environment.yml"
     threads: 1
     params:
         out=f"{DATA}/mirror/{{set}}",
@@ -84,6 +52,8 @@ rule fetch:
     benchmark:
         f"{RESULTS}/benchmarks/fetch/{{set}}.tsv"
     retries: 2
+    conda:
+        "../../environment.yml"
     threads: 1
     resources:
         downloads=1,
@@ -116,6 +86,8 @@ rule prepare:
         f"{RESULTS}/logs/prepare/{{set}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/prepare/{{set}}.tsv"
+    conda:
+        "../../environment.yml"
     threads: RUNTIME["threads"]
     params:
         raw=lambda wildcards: raw_of(wildcards.set),
