@@ -66,10 +66,10 @@ def write_tables(plan_file: Path, out: Path, summary: Path, metrics: Path | None
 def _all(
     results: Results, literature: Literature, comparisons: Sequence[Comparison]
 ) -> Iterator[tuple[TableDoc, pd.DataFrame]]:
-    for table, comparison in zip(results.plan["tables"], comparisons, strict=True):
-        yield paper_table(table, comparison, results), frame_of(comparison)
     if compared(results.plan):
         yield reproduction(results.plan["tables"], comparisons)
+    for table, comparison in zip(results.plan["tables"], comparisons, strict=True):
+        yield paper_table(table, comparison, results), frame_of(comparison)
     for make in MAKERS.values():
         yield make(results)
     yield leaderboard(results, literature, cautions())
