@@ -126,7 +126,7 @@ def make_plan(config: Config, registry: Mapping[str, Dataset]) -> Plan:
         domains={dataset: registry[dataset].domain for dataset in sets},
     )
     tables = [table_document(table, scope) for table in config.tables]
-    check_tables(tables)
+    check_tables(tables, [name for name, dataset in registry.items() if not dataset.built_in])
     return Plan(
         config,
         sets,

@@ -60,12 +60,13 @@ class Published:
         return self.set, self.category, self.level, self.metric
 
 
-def read_published(path: Path, sets: Mapping[str, Iterable[str]]) -> list[Published]:
+def read_published(path: Path, sets: Mapping[str, Iterable[str]], others: bool = False) -> list[Published]:
     """Read published.csv or published_per_category.csv; the header says which.
 
     Args:
         path: the file.
         sets: ids that may stand in it, with their categories (none: any category).
+        others: whether other ids may stand in it too.
 
     Raises:
         AdaclipError: the file cannot be read.
@@ -82,7 +83,7 @@ def read_published(path: Path, sets: Mapping[str, Iterable[str]]) -> list[Publis
                 where = f"{path} line {reader.line_num}"
                 if len(cells) != len(header):
                     raise UsageError(f"{where}: {len(cells)} cells under {len(header)} columns")
-                figure = _check(dict(zip(header, cells, strict=True)), sets, where, reader.line_num)
+                figure = _check(dict(zip(header, cells, strict=True)), sets, others, where, reader.line_num)
                 key = (figure.method, figure.backbone, figure.train_data, *figure.point, figure.source)
                 if key in found:
                     raise UsageError(f"{where}: the same figure stands in line {found[key].line}: take one out")
@@ -92,14 +93,17 @@ def read_published(path: Path, sets: Mapping[str, Iterable[str]]) -> list[Publis
     return list(found.values())
 
 
-def _check(row: Mapping[str, str], sets: Mapping[str, Iterable[str]], where: str, line: int) -> Published:
+def _check(row: Mapping[str, str], sets: Mapping[str, Iterable[str]], others: bool, where: str, line: int) -> Published:
     for column, cell in row.items():
         if not cell or cell != cell.strip():
             raise UsageError(f"{where}: {column} is {cell!r}: give a value without spaces around it")
     name, category = row["set"], row.get("category", "")
     averages = {AVERAGE + domain for domain in ("industrial", "medical")} if not category else set()
-    if name not in sets and name not in averages:
-        raise UsageError(f"{where}: unknown set '{name}' (known: {', '.join([*sets, *sorted(averages)])})")
+    if not others and name not in sets and name not in averages:
+        raise UsageError(
+            f"{where}: unknown set '{name}' (known: {', '.join([*sets, *sorted(averages)])}); "
+            "a set of your own must be under 'datasets' in the configuration"
+        )
     known = list(sets.get(name, ()))
     if category and known and category not in known:
         raise UsageError(f"{where}: {name} has no category '{category}' (it has {', '.join(known)})")
@@ -131,7 +135,7 @@ class Literature:
 
     Args:
         folder: with published.csv and published_per_category.csv.
-        own: ids of sets that the registry does not have, for a user's own rows.
+        own: ids of a user's own sets that may have rows too; None for any, where the plan has been checked already.
 
     Raises:
         AdaclipError: see `read_published`.
@@ -142,11 +146,11 @@ class Literature:
         88.7
     """
 
-    def __init__(self, folder: Path = LITERATURE, own: Sequence[str] = ()) -> None:
-        sets: dict[str, Iterable[str]] = dict.fromkeys(own, ())
+    def __init__(self, folder: Path = LITERATURE, own: Sequence[str] | None = ()) -> None:
+        sets: dict[str, Iterable[str]] = dict.fromkeys(own or (), ())
         sets |= {name: tuple(dataset.categories) for name, dataset in load_registry().items()}
-        self.figures = read_published(folder / "published.csv", sets)
-        self.by_category = read_published(folder / "published_per_category.csv", sets)
+        self.figures = read_published(folder / "published.csv", sets, own is None)
+        self.by_category = read_published(folder / "published_per_category.csv", sets, own is None)
 
     def choose(self, where: Mapping[str, Any]) -> dict[tuple[str, str, str, str], Published]:
         """The figures that a table's row names, by (set, category, level, metric).
@@ -181,17 +185,17 @@ class Literature:
 
 
 @functools.cache
-def literature() -> Literature:
-    """The figures that come with the package, read once."""
-    return Literature()
+def literature(own: tuple[str, ...] | None = ()) -> Literature:
+    """The figures in config/, read once; `own` as for `Literature`."""
+    return Literature(own=own)
 
 
-def check_tables(tables: Iterable[Mapping[str, Any]], source: Literature | None = None) -> None:
+def check_tables(tables: Iterable[Mapping[str, Any]], own: Iterable[str] = ()) -> None:
     """Raise unless every `published` of a plan's tables chooses figures; asked before anything runs.
 
     Args:
         tables: as in plan.json.
-        source: where to choose from; default what comes with the package.
+        own: ids of the user's own sets.
 
     Raises:
         UsageError: naming the table and the row.
@@ -200,6 +204,6 @@ def check_tables(tables: Iterable[Mapping[str, Any]], source: Literature | None 
         for row in table["rows"]:
             if row["published"]:
                 try:
-                    (source or literature()).choose(row["published"])
+                    literature(tuple(own)).choose(row["published"])
                 except UsageError as error:
                     raise UsageError(f"table '{table['name']}', row '{row['title']}': {error}") from None

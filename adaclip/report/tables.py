@@ -14,7 +14,7 @@ from adaclip.report.document import Cell, Column, TableDoc, write_tables_index
 from adaclip.report.leaderboard import leaderboard
 from adaclip.report.measured import MAKERS
 from adaclip.report.names import METRICS, REPRODUCTION, compared
-from adaclip.report.published import Literature
+from adaclip.report.published import Literature, literature
 from adaclip.report.render import latex, markdown
 from adaclip.report.reproduction import reproduction
 from adaclip.report.results import Results
@@ -45,10 +45,10 @@ def write_tables(plan_file: Path, out: Path, summary: Path, metrics: Path | None
         UsageError: a row's `published` fits no published figure, or is ambiguous.
     """
     results = Results(plan_file)
-    literature = Literature(own=list(results.sets))
-    comparisons = [compare(table, results, literature, cautions()) for table in results.plan["tables"]]
+    figures = literature(own=None)
+    comparisons = [compare(table, results, figures, cautions()) for table in results.plan["tables"]]
     documents = []
-    for document, frame in _all(results, literature, comparisons):
+    for document, frame in _all(results, figures, comparisons):
         documents.append(document)
         with write_whole(out / f"{document.name}.csv") as part:
             frame.to_csv(part, index=False, lineterminator="\n")
@@ -56,15 +56,15 @@ def write_tables(plan_file: Path, out: Path, summary: Path, metrics: Path | None
         if document.section == "paper" and document.name != REPRODUCTION:
             write_text(out / f"{document.name}.tex", latex(document))
     write_tables_index(out / "index.json", documents)
-    figures = summarise(results, comparisons)
-    write_json(summary, figures)
+    by_set = summarise(results, comparisons)
+    write_json(summary, by_set)
     if metrics is not None:
-        for name, averages in overviews(results, figures).items():
+        for name, averages in overviews(results, by_set).items():
             write_json(metrics / f"{name}.json", averages)
 
 
 def _all(
-    results: Results, literature: Literature, comparisons: Sequence[Comparison]
+    results: Results, published: Literature, comparisons: Sequence[Comparison]
 ) -> Iterator[tuple[TableDoc, pd.DataFrame]]:
     if compared(results.plan):
         yield reproduction(results.plan["tables"], comparisons)
@@ -72,7 +72,7 @@ def _all(
         yield paper_table(table, comparison, results), frame_of(comparison)
     for make in MAKERS.values():
         yield make(results)
-    yield leaderboard(results, literature, cautions())
+    yield leaderboard(results, published, cautions())
 
 
 def frame_of(comparison: Comparison) -> pd.DataFrame:

@@ -59,7 +59,9 @@ def test_asks_nothing_of_a_network(plan, tmp_path):
 
 def test_a_note_stands_at_its_figure_under_its_key(plan, tmp_path):
     page = write(plan, tmp_path / "index.html")
-    assert re.search(r'89\.2<span class="sr"> \(best\)</span><sup><a href="#t-note-2" aria-label="note b">b</a></sup>', page)
+    assert re.search(
+        r'89\.2<span class="sr"> \(best\)</span><sup><a href="#t-note-2" aria-label="note b">b</a></sup>', page
+    )
     assert '<li id="t-note-2"><sup>b</sup> Second note.</li>' in page
 
 

@@ -145,6 +145,7 @@ def test_a_users_own_set_may_be_added(tmp_path):
     with pytest.raises(UsageError, match="unknown set 'nuts'"):
         Literature(tmp_path)
     assert Literature(tmp_path, own=["nuts"]).figures[0].set == "nuts"
+    assert Literature(tmp_path, own=None).figures[0].set == "nuts"
 
 
 def test_published_averages_are_the_means_of_their_sets():
