@@ -148,7 +148,8 @@ def _invent_training(experiment: Mapping[str, Any], seed: int, folder: Path) -> 
         for epoch in range(1, epochs + 1):
             parts = [(1 + _share(experiment["run"], seed, epoch, part)) / epoch for part in range(3)]
             writer.writerow([epoch, 100, sum(parts), *parts, ""])
-    cost = {"seconds": 60.0 * epochs, "steps": 100 * epochs, "device": "invented", "peak_gpu_bytes": 2**33}
+    seconds = (60.0 + 20 * _share(experiment["run"], seed, "training")) * epochs
+    cost = {"seconds": seconds, "steps": 100 * epochs, "device": "invented", "peak_gpu_bytes": 2**33}
     _json(folder / "cost.json", cost)
 
 
@@ -186,7 +187,8 @@ def _invent_evaluation(
         "settings": {"smoothing": 4.0, "fpr_limit": 0.3},
     }
     _json(folder / "metrics.json", metrics_json)
-    cost = {"seconds": 10.0, "images": metrics_json["images"], "device": "invented", "peak_gpu_bytes": 2**32}
+    seconds = (0.2 + 0.1 * _share(experiment["run"], "evaluation")) * metrics_json["images"]
+    cost = {"seconds": seconds, "images": metrics_json["images"], "device": "invented", "peak_gpu_bytes": 2**32}
     _json(folder / "cost.json", cost)
     if pictures:
         _invent_pictures(experiment, seed, dataset, folder, has)
@@ -220,5 +222,6 @@ def _invent_pictures(
         category=np.array([rows[index].category for index in chosen]),
         label=np.array([rows[index].label for index in chosen]),
         score=np.array([scores[index] for index in chosen]),
+        role=np.array([("best", "worst", "sample")[place % 3] for place in range(len(chosen))]),
         maps=maps,
     )

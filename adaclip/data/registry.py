@@ -224,6 +224,7 @@ def public_facts(dataset: Dataset) -> dict[str, Any]:
         "title": dataset.title,
         "domain": dataset.domain,
         "labels": list(dataset.labels),
+        "categories": list(dataset.categories),
         "url": dataset.url,
         "licence": dataset.licence,
         "licence_url": dataset.licence_url,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from adaclip.report import groups
 
 #: (level, metric) in the order of tables, and what they are called.
 METRICS = {
@@ -20,7 +23,10 @@ METRICS = {
 TABLES = ("results", "averages", "categories", "seeds", "data", "cost")
 LEADERBOARD = "leaderboard"
 REPRODUCTION = "reproduction"
-FIGURES = ("transfer_pixel", "transfer_image", "roc_pixel", "roc_image", "training")
+#: Metrics of heat maps.
+MAPPED = (("image", "auroc"), ("image", "f1_max"), ("pixel", "auroc"), ("pixel", "f1_max"), ("pixel", "aupro"))
+#: So many experiments fit into the heat map of all.
+MAPPED_EXPERIMENTS = 20
 
 
 def table_names(plan: Mapping[str, Any]) -> list[str]:
@@ -41,11 +47,43 @@ def compared(plan: Mapping[str, Any]) -> bool:
     return any(row["experiments"] and row["published"] for table in plan["tables"] for row in table["rows"])
 
 
-def figure_stems(plan: Mapping[str, Any]) -> list[str]:
-    """Names of all figures of a plan, without their suffix."""
-    return [*FIGURES, *(f"scores_{experiment['name']}" for experiment in plan["experiments"])]
+@dataclass(frozen=True)
+class Wanted:
+    """A figure of a plan: the stem of its files, its kind, and what it is about."""
+
+    stem: str
+    kind: str
+    about: tuple[str, ...] = ()
+
+
+def wanted_figures(plan: Mapping[str, Any]) -> list[Wanted]:
+    """All figures of a plan, in the order of the page."""
+    few = len(plan["experiments"]) <= MAPPED_EXPERIMENTS
+    found = [
+        *(Wanted(f"transfer_{level}_{metric}", "transfer", (level, metric)) for level, metric in MAPPED),
+        *(Wanted(f"experiments_{level}_{metric}", "experiments", (level, metric)) for level, metric in MAPPED if few),
+        *(
+            Wanted(f"{kind}_{level}", "ranking", (kind, level))
+            for level in ("image", "pixel")
+            for kind in ("roc", "precision_recall")
+        ),
+        *(Wanted(f"categories_{name}", "bars", (name,)) for name in groups.several_categories(plan)),
+        *(Wanted(f"scores_{one.key}", "histograms", (one.key,)) for one in groups.series(plan)),
+        Wanted("training", "training"),
+        Wanted("training_parts", "training_parts"),
+        Wanted("accuracy_cost", "cost"),
+    ]
+    if not groups.transfer(plan):
+        found = [one for one in found if one.kind != "transfer"]
+    if not any(experiment["method"] == "adaclip" for experiment in plan["experiments"]):
+        found = [one for one in found if not one.kind.startswith("training")]
+    if not groups.series(plan):
+        found = [one for one in found if one.kind not in ("ranking", "cost")]
+    taken = {one.stem for one in found}
+    curves = [curve["name"] for curve in plan["curves"]]
+    return [*(Wanted(f"curve_{name}" if name in taken else name, "ablation", (name,)) for name in curves), *found]
 
 
 def figure_names(plan: Mapping[str, Any]) -> list[str]:
     """File names of all figures of a plan, and of their index."""
-    return ["index.json", *(f"{stem}.{suffix}" for stem in figure_stems(plan) for suffix in ("svg", "png"))]
+    return ["index.json", *(f"{one.stem}.{suffix}" for one in wanted_figures(plan) for suffix in ("svg", "png"))]

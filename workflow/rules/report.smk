@@ -56,7 +56,7 @@ rule tables:
 rule figures:
     """All figures, as SVG and PNG."""
     input:
-        evaluated("metrics.json", "scores.csv", "curves.json"),
+        evaluated("metrics.json", "scores.csv", "curves.json", "cost.json"),
         histories(),
         plan=f"{RESULTS}/plan.json",
     output:

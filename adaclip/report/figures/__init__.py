@@ -1,0 +1,44 @@
+"""Figures, each as SVG and PNG, the same bytes whenever the results are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from adaclip.report.document import write_figures_index
+from adaclip.report.figures import ablation, bars, cost, heatmaps, histograms, ranking, training
+from adaclip.report.figures.style import Drawn, save, use_theme
+from adaclip.report.names import wanted_figures
+from adaclip.report.results import Results
+
+_MAKERS: dict[str, Callable[..., Drawn]] = {
+    "ablation": ablation.draw,
+    "transfer": heatmaps.draw_transfer,
+    "experiments": heatmaps.draw_experiments,
+    "ranking": ranking.draw,
+    "bars": bars.draw,
+    "histograms": histograms.draw,
+    "training": training.draw,
+    "training_parts": training.draw_parts,
+    "cost": cost.draw,
+}
+
+
+def write_figures(plan_file: Path, out: Path) -> None:
+    """Draw every figure of a plan, and write their index.
+
+    Args:
+        plan_file: `results/plan.json`.
+        out: folder for `<name>.svg`, `<name>.png` and `index.json`.
+
+    Raises:
+        AdaclipError: a file of a run or of an evaluation is missing or damaged.
+    """
+    results = Results(plan_file)
+    use_theme()
+    documents = []
+    for wanted in wanted_figures(results.plan):
+        drawn = _MAKERS[wanted.kind](results, *wanted.about)
+        save(drawn.figure, out, wanted.stem)
+        documents.append(drawn.document(wanted.stem))
+    write_figures_index(out / "index.json", documents)

@@ -1,0 +1,71 @@
+"""Histograms of the anomaly scores of normal and anomalous images."""
+
+from __future__ import annotations
+
+import matplotlib.patches
+import matplotlib.ticker
+import numpy as np
+import pandas as pd
+import seaborn as sns
+
+from adaclip.errors import AdaclipError
+from adaclip.report.figures.style import ANOMALOUS, NORMAL, Drawn, grid, label_outer, legend_below, wrapped
+from adaclip.report.figures.words import sources
+from adaclip.report.groups import series
+from adaclip.report.results import Evaluation, Results
+
+KINDS = ((0, "normal", NORMAL, ""), (1, "anomalous", ANOMALOUS, "///"))
+BINS = 24
+
+
+def draw(results: Results, key: str) -> Drawn:
+    """One panel for each set that a series has."""
+    one = next(one for one in series(results.plan) if one.key == key)
+    names = [name for name in results.sets if name in one.by_set]
+    figure, axes = grid(len(names), 5, 1.3)
+    told = []
+    for ax, name in zip(axes, names, strict=True):
+        frame = pd.concat([_scores(found) for found in results.of(one.by_set[name], name)], ignore_index=True)
+        low, high = float(frame["anomaly_score"].min()), float(frame["anomaly_score"].max())
+        edges = np.linspace(low, high if high > low else low + 1e-6, BINS + 1).tolist()
+        for label, _, colour, hatch in KINDS:
+            own = frame[frame["label"] == label]
+            if len(own):
+                sns.histplot(
+                    own,
+                    x="anomaly_score",
+                    bins=edges,
+                    stat="percent",
+                    element="step",
+                    color=colour,
+                    alpha=0.4,
+                    hatch=hatch,
+                    lw=0.8,
+                    ax=ax,
+                )
+        medians = [frame.loc[frame["label"] == label, "anomaly_score"].median() for label in (0, 1)]
+        told.append(f"{results.sets[name]['title']} {medians[0]:.3f} and {medians[1]:.3f}".replace("nan", "none"))
+        ax.set(title=wrapped(results.sets[name]["title"], 24, 2), xlabel="", ylabel="")
+        ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3))
+        ax.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3))
+    label_outer(axes, "Anomaly score", "Images (%)")
+    handles = [
+        matplotlib.patches.Patch(facecolor=colour, edgecolor=colour, alpha=0.6, hatch=hatch)
+        for _, _, colour, hatch in KINDS
+    ]
+    legend_below(figure, handles, [word for _, word, _, _ in KINDS])
+    several = any(len(experiment["seeds"]) > 1 for experiment in one.experiments)
+    caption = (
+        "Anomaly scores of the normal and of the anomalous test images of each set, each kind in percent of its own "
+        f"images{', all seeds together' if several else ''}. {sources(results, one.by_set.values(), 'scores.csv')}"
+    )
+    alt = f"Histograms, one panel for each set. Median scores of normal and anomalous images: {'; '.join(told)}."
+    return Drawn(figure, f"Anomaly scores: {one.title}", caption, alt)
+
+
+def _scores(found: Evaluation) -> pd.DataFrame:
+    path = found.folder / "scores.csv"
+    try:
+        return pd.read_csv(path, usecols=["label", "anomaly_score"])
+    except (OSError, ValueError) as error:
+        raise AdaclipError(f"cannot read {path}: {error}: evaluate again") from error
