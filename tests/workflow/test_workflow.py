@@ -95,7 +95,7 @@ def test_a_replaced_image_runs_again_what_is_behind_it(project):
     [
         ("judge.py", EVALUATIONS | GATHERED),
         ("train.py", ON_ALPHA | ON_BETA | GATHERED),
-        ("report/figures.py", {("figures",), ("report",)}),
+        ("report/figures/cost.py", {("figures",), ("report",)}),
         ("selection.py", set()),
         ("score.py", set()),
         ("cli/model.py", set()),
