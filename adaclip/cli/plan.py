@@ -20,6 +20,8 @@ def add_plan_verbs(verbs: Any) -> None:
     )
     check = verb(verbs, "check", _check, "check a configuration and say what it asks for")
     check.add_argument("config", type=Path, metavar="CONFIG", help="configuration file (YAML)")
+    keys = verb(verbs, "keys", _keys, "write the table of all configuration keys into a page with marks for it")
+    keys.add_argument("page", type=Path, metavar="PAGE", help="Markdown file, such as config/README.md")
 
 
 def _plan(arguments: argparse.Namespace) -> None:
@@ -59,3 +61,9 @@ def _check(arguments: argparse.Namespace) -> None:
     images = count_images(plan, {name: registry[name].test for name in plan.sets})
     for line in estimate(plan, images, planned_jobs(plan)).lines():
         print(line)
+
+
+def _keys(arguments: argparse.Namespace) -> None:
+    from adaclip.keys import write_keys
+
+    print(f"{arguments.page}: {'changed' if write_keys(arguments.page) else 'up to date'}")

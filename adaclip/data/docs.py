@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from adaclip.data.registry import Dataset, Source
-from adaclip.errors import AdaclipError
 from adaclip.files import write_text
+from adaclip.marked import read_page, replace_block
 
 BEGIN = "<!-- From adaclip/data/datasets.yaml by `adaclip data docs`; edit that file instead. -->"
 END = "<!-- End of what the table of data sets says. -->"
@@ -35,29 +35,12 @@ def write_docs(registry: Mapping[str, Dataset], out: Path) -> list[Path]:
     changed = []
     for name, (title, block) in {"README": ("The data sets", index(built_in)), **blocks}.items():
         path = out / f"{name}.md"
-        old = _read(path)
-        new = _replaced(old, block, path) if old is not None else f"# {title}\n\n{BEGIN}\n{block}\n{END}\n"
+        old = read_page(path)
+        new = replace_block(old, BEGIN, END, block, path) if old is not None else f"# {title}\n\n{BEGIN}\n{block}\n{END}\n"
         if new != old:
             write_text(path, new)
             changed.append(path)
     return changed
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise AdaclipError(f"cannot read {path}: {error}") from error
-
-
-def _replaced(text: str, block: str, path: Path) -> str:
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise AdaclipError(f"{path} lacks the line '{END if begin else BEGIN}': put it where the table's facts belong")
-    return f"{head}{BEGIN}\n{block}\n{END}{tail}"
 
 
 def facts(dataset: Dataset) -> str:
