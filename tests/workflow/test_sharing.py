@@ -95,14 +95,21 @@ def test_results_are_pushed_and_restored_elsewhere(project, tmp_path):
 def test_metrics_of_two_commits_are_compared(project, tmp_path):
     store(project, tmp_path / "remote")
     before = json.loads((project.folder / "results" / "summary.json").read_text())
-    shown = command(project.folder, "dvc", "metrics", "show", "--json")
-    assert json.loads(shown)[""]["data"]["results/summary.json"]["data"] == before
+    shown = json.loads(command(project.folder, "dvc", "metrics", "show", "--json"))[""]["data"]
+    assert set(shown) == {"results/metrics/on_alpha.json", "results/metrics/on_beta.json"}
+    averages = shown["results/metrics/on_beta.json"]["data"]
+    # It is evaluated on gamma alone.
+    assert averages["custom"] == before["on_beta"]["gamma"]
 
     project.configure(lambda config: config["experiments"]["on_beta"].update(train={"learning_rate": 0.02}))
     project.run("--cores", "2")
     share(project)
     after = json.loads((project.folder / "results" / "summary.json").read_text())
-    said = command(project.folder, "dvc", "metrics", "diff", "HEAD~1", "--precision", "8")
+    said = command(project.folder, "dvc", "metrics", "diff", "HEAD~1")
+    assert re.search(r"results/metrics/on_beta.json +custom.pixel_auroc ", said)
+    assert "on_alpha" not in said
+    targets = ("--targets", "results/summary.json")
+    said = command(project.folder, "dvc", "metrics", "diff", "HEAD~1", *targets, "--precision", "8")
     key = "on_beta.gamma.pixel_auroc"
     old, new = before["on_beta"]["gamma"]["pixel_auroc"], after["on_beta"]["gamma"]["pixel_auroc"]
     assert old != new
