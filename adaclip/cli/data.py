@@ -19,7 +19,9 @@ def add_data(verbs: Any) -> None:
 
     listing = verb(parts, "list", _data_list, "list the data sets: what is here, what is missing, how to get it")
     listing.add_argument("--config", type=Path, metavar="FILE", help="a configuration whose own sets are listed too")
-    _add_data_folder(listing)
+    listing.add_argument(
+        "--data", type=Path, metavar="DIR", help="the data folder (default: the configuration's, or data)"
+    )
 
     fetch = verb(
         parts,
@@ -29,7 +31,9 @@ def add_data(verbs: Any) -> None:
         "Your own files are used as they are, and never overwritten. An interrupted download goes on where it stopped.",
     )
     fetch.add_argument("id", metavar="ID", help="the data set's id (see adaclip data list)")
-    _add_data_folder(fetch)
+    fetch.add_argument(
+        "--data", type=Path, default=Path("data"), metavar="DIR", help="the data folder (default: %(default)s)"
+    )
     fetch.add_argument("--out", type=Path, metavar="DIR", help="folder for the archives (default: <data>/raw/<ID>)")
     fetch.add_argument(
         "--mirror", metavar="DIR", help="a folder, or the address of one, that is asked instead of the set's sources"
@@ -95,19 +99,14 @@ def _data_docs(arguments: argparse.Namespace) -> None:
         print(f"changed {path}")
 
 
-def _add_data_folder(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", type=Path, default=Path("data"), metavar="DIR", help="the data folder (default: %(default)s)"
-    )
-
-
 def _data_list(arguments: argparse.Namespace) -> None:
     from adaclip.config import load_config
     from adaclip.data.registry import load_registry
     from adaclip.data.status import print_status
 
-    extra = load_config(arguments.config).datasets if arguments.config else None
-    print_status(load_registry(extra), arguments.data)
+    config = load_config(arguments.config) if arguments.config else None
+    data = arguments.data or Path(config.data if config else "data")
+    print_status(load_registry(config.datasets if config else None), data)
 
 
 def _data_fetch(arguments: argparse.Namespace) -> None:

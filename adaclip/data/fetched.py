@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +37,24 @@ class Archive:
 
 def read_note(folder: Path) -> list[Archive]:
     """The archives that were fetched into a folder; empty when none were."""
+    return _read(folder / NOTE)
+
+
+def drop_void_receipt(receipt: Path, folder: Path) -> None:
+    """Remove the receipt of a fetch when an archive that it lists is no longer in `folder`.
+
+    Snakemake makes a file that is missing only when something that needs it has to be made: a set that is prepared
+    stays so, and one that has to be prepared again is fetched again.
+    """
+    archives = _read(receipt)
+    if receipt.is_file() and not (archives and all((folder / archive.name).is_file() for archive in archives)):
+        with contextlib.suppress(OSError):
+            receipt.unlink()
+
+
+def _read(path: Path) -> list[Archive]:
     try:
-        entries = json.loads((folder / NOTE).read_text(encoding="utf-8"))["files"]
+        entries = json.loads(path.read_text(encoding="utf-8"))["files"]
         return [Archive(**entry) for entry in entries]
     except (OSError, ValueError, KeyError, TypeError):
         return []

@@ -73,3 +73,15 @@ def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0].split() == ["id", "title", "domain", "state", "size", "terms"]
     assert [line.split()[0] for line in lines[1:]] == list(load_registry())
     assert "CC BY-NC-SA 4.0 (to accept)" in lines[1]
+
+
+def test_the_table_of_a_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "data/raw/mvtec/bottle").mkdir(parents=True)
+    (tmp_path / "config.yaml").write_text(
+        f"data: {tmp_path}/data\ndatasets: {{nuts: {{raw: photos}}}}\nbackbones: {{tiny: {{model: tiny}}}}\n"
+        "experiments: {probe: {method: untrained, auxiliary: [], evaluate: [nuts]}}\n"
+    )
+    assert main(["data", "list", "--config", str(tmp_path / "config.yaml")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "original here" in lines[1]
+    assert lines[-1].startswith("nuts")

@@ -34,7 +34,8 @@ SIMULATED = {
 def make(folder: Path, config: dict[str, object]) -> Project:
     for name in ("adaclip", "workflow", "profiles", "config"):
         shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "Snakefile", folder)
+    for name in ("Snakefile", "environment.yml"):
+        shutil.copy(ROOT / name, folder)
     project = Project(folder)
     write(project, config)
     return project
@@ -79,9 +80,13 @@ def test_drawn_sets_take_the_way_of_real_ones(drawn: Project) -> None:
 
 def test_what_is_prepared_is_not_fetched_again(drawn: Project, tmp_path: Path) -> None:
     project = drawn.copy(tmp_path / "copy")
-    project.run("--touch", "--cores", "1", "prepared")
     assert planned(project) == set()
     next((project.folder / "data/raw/headct").glob("*.zip")).unlink()
+    assert planned(project) == set()
+    # Unless it has to be prepared again.
+    project.edit("data/prepare.py")
+    assert planned(project) == {("fetch", "headct"), ("prepare", "headct"), ("prepare", "isic")}
+    project.run("--cores", "1", "prepared")
     assert planned(project) == set()
     shutil.rmtree(project.folder / "data/raw")
     shutil.rmtree(project.folder / "data/mirror")
@@ -90,7 +95,6 @@ def test_what_is_prepared_is_not_fetched_again(drawn: Project, tmp_path: Path) -
 
 def test_a_change_that_concerns_no_file_plans_nothing(drawn: Project, tmp_path: Path) -> None:
     project = drawn.copy(tmp_path / "copy")
-    project.run("--touch", "--cores", "1", "prepared")
     project.edit("data/fetch/http.py")
     terms = {"licence": "mine", "citation": "Me, 2026.", "url": "https://example.org"}
     write(project, {**SIMULATED, "datasets": {"headct": terms, "isic": terms}})
@@ -101,7 +105,6 @@ def test_a_change_that_concerns_no_file_plans_nothing(drawn: Project, tmp_path: 
 
 def test_what_a_user_puts_there_is_used(drawn: Project, tmp_path: Path) -> None:
     project = drawn.copy(tmp_path / "copy")
-    project.run("--touch", "--cores", "1", "prepared")
     draw_tree("headct", project.folder / "data/raw/headct", images=5, size=64)
     assert planned(project) == {("prepare", "headct")}
     project.run("--cores", "1", "prepared")

@@ -16,7 +16,7 @@ from snakemake.exceptions import WorkflowError
 
 from adaclip.config import extend, parse_config
 from adaclip.settings import as_dict
-from adaclip.data.fetched import FETCHED, state
+from adaclip.data.fetched import FETCHED, drop_void_receipt, state
 from adaclip.data.licences import how_to_accept, not_accepted
 from adaclip.data.registry import fetching_facts, load_registry, public_facts, reading_facts
 from adaclip.errors import AdaclipError
@@ -190,7 +190,11 @@ def mirror_of(name):
 
 def receipt_of(wildcards):
     """The receipt of a set that is fetched; nothing for the user's own original."""
-    return f"{DATA}/raw/{wildcards.set}.fetched.json" if state_of(wildcards.set) == FETCHED else []
+    if state_of(wildcards.set) != FETCHED:
+        return []
+    receipt = f"{DATA}/raw/{wildcards.set}.fetched.json"
+    drop_void_receipt(Path(receipt), Path(raw_of(wildcards.set)))
+    return receipt
 
 
 def entry_of(name, keys):
