@@ -25,6 +25,16 @@ def add_report_verbs(verbs: Any) -> None:
     figures.add_argument("--plan", type=Path, required=True, metavar="FILE", help="results/plan.json")
     figures.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for SVG and PNG figures")
 
+    environment = verb(
+        verbs,
+        "environment",
+        _environment,
+        "write down what the results were computed with",
+        "Machine, devices, package versions, git commit, and checksums of the data.",
+    )
+    environment.add_argument("--plan", type=Path, required=True, metavar="FILE", help="results/plan.json")
+    environment.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON file to write")
+
     report = verb(
         verbs,
         "report",
@@ -57,7 +67,7 @@ def add_report_verbs(verbs: Any) -> None:
         "--provenance",
         type=Path,
         metavar="FILE",
-        help="JSON file for machine, versions and checksums; default: provenance.json beside the page",
+        help="what adaclip environment wrote; default: provenance.json beside the page",
     )
     report.add_argument(
         "--without-third-party",
@@ -76,6 +86,12 @@ def _figures(arguments: argparse.Namespace) -> None:
     from adaclip.report.figures import write_figures
 
     write_figures(arguments.plan, arguments.out)
+
+
+def _environment(arguments: argparse.Namespace) -> None:
+    from adaclip.report.environment import write_environment
+
+    write_environment(arguments.plan, arguments.out)
 
 
 def _report(arguments: argparse.Namespace) -> None:

@@ -1,50 +1,47 @@
-"""What the results were computed with: machine, versions, code, configuration, data. Written beside the page."""
+"""What the results were computed with: machine, devices, versions, code, data; collected after the last result."""
 
 from __future__ import annotations
 
+import datetime
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections import Counter
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from adaclip import __version__
+from adaclip.data.fetched import read_note
 from adaclip.data.manifest import read_prepared
-from adaclip.files import sha256_of
+from adaclip.files import read_json, sha256_of, write_json
 from adaclip.provenance import PACKAGE
-
-#: Packages that figures can depend on.
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "open_clip_torch",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "pandas",
-    "pillow",
-    "tifffile",
-    "imagecodecs",
-    "ImageHash",
-    "safetensors",
-    "snakemake",
-    "dvc",
-    "matplotlib",
-    "seaborn",
-)
+from adaclip.report.results import Results
 
 
-def collect(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts of this machine, of this code, and of the data of a plan.
+def write_environment(plan_file: Path, out: Path) -> None:
+    """Write the facts of `collect` as JSON.
+
+    Raises:
+        AdaclipError: a file of the plan's results is missing or damaged.
+    """
+    write_json(out, collect(plan_file))
+
+
+def collect(plan_file: Path) -> dict[str, Any]:
+    """Facts of this machine, of this code, and of the results and data of a plan.
 
     Args:
-        plan: `results/plan.json`.
+        plan_file: `results/plan.json`.
+
+    Raises:
+        AdaclipError: a file of the plan's results is missing or damaged.
     """
+    results = Results(plan_file)
     return {
         "program": f"adaclip-bench {__version__}",
+        "collected": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "code": _commit(),
         "system": {
             "python": sys.version.split()[0],
@@ -52,16 +49,25 @@ def collect(plan: Mapping[str, Any]) -> dict[str, Any]:
             "processor": _processor(),
             "cores": os.cpu_count(),
         },
-        "packages": {name: _version(name) for name in PACKAGES},
-        "data": {name: _data(Path(facts["manifest"])) for name, facts in plan["sets"].items()},
+        "devices": _devices(results),
+        "packages": _packages(),
+        "data": {name: _data(Path(facts["manifest"])) for name, facts in results.sets.items()},
     }
 
 
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+def _devices(results: Results) -> dict[str, int]:
+    """How many jobs ran on each device, by its name."""
+    folders = {folder for found in results.evaluations for folder in (found.folder, found.folder.parent)}
+    # Baselines have no training, and so nothing in the folder of the run.
+    costs = [folder / "cost.json" for folder in sorted(folders) if (folder / "cost.json").exists()]
+    counts = Counter(str(read_json(path)["device"]) for path in costs)
+    return dict(sorted(counts.items()))
+
+
+def _packages() -> dict[str, str]:
+    """Versions of all installed packages, by name."""
+    found = {installed.metadata["Name"]: installed.version for installed in metadata.distributions()}
+    return dict(sorted(found.items(), key=lambda entry: entry[0].lower()))
 
 
 def _processor() -> str:
@@ -98,4 +104,5 @@ def _data(manifest: Path) -> dict[str, Any]:
         "source": prepared.get("source"),
         "layout": prepared.get("layout"),
         "options": prepared.get("options"),
+        "archives": {archive.name: archive.sha256 for archive in read_note(Path(str(prepared.get("source"))))},
     }

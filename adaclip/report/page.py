@@ -6,7 +6,6 @@ page does not move. Only the page's own two scripts may run in it, and nothing m
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +15,8 @@ import yaml
 from PIL import Image
 
 from adaclip.errors import AdaclipError
-from adaclip.files import read_json, write_json, write_text
+from adaclip.files import read_json, write_text
 from adaclip.report.document import FigureDoc, TableDoc, read_figures_index, read_tables_index
-from adaclip.report.environment import collect
 from adaclip.report.headline import headline
 from adaclip.report.markup import template
 from adaclip.report.panels import PanelGroup, data_uri, panels_of
@@ -26,6 +24,24 @@ from adaclip.report.results import Evaluation, Results
 
 #: An SVG above this many bytes is shown as PNG: thousands of shapes would make the page slow.
 LARGEST_SVG = 300_000
+#: Packages that figures can depend on, shown before all others.
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "open_clip_torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pandas",
+    "pillow",
+    "tifffile",
+    "imagecodecs",
+    "ImageHash",
+    "safetensors",
+    "snakemake",
+    "matplotlib",
+    "seaborn",
+)
 #: Heading of each section of tables and figures, in the order of the page.
 SECTIONS = {
     "paper": "The paper's tables",
@@ -78,7 +94,7 @@ def write_page(
     provenance: Path,
     third_party: bool = True,
 ) -> None:
-    """Write the page, and beside it what it was computed with.
+    """Write the page; equal files give an equal page.
 
     Args:
         plan_file: `results/plan.json`.
@@ -87,7 +103,7 @@ def write_page(
         figures: indexes of figures; the figures stand beside each.
         overviews: `overview.json` of each set; thumbnails stand beside each.
         out: the HTML file.
-        provenance: the JSON file for the facts of `adaclip.report.environment`.
+        provenance: JSON file of the facts that `adaclip.report.environment` collects.
         third_party: False leaves out pictures of data sets that others own, for a page that may be passed on.
 
     Raises:
@@ -104,20 +120,18 @@ def write_page(
             if not all(may_show(name, plan, third_party) for name in figure.shows):
                 continue
             parts[figure.section].figures.append(_picture(figure, index.parent))
-    facts = collect(plan)
-    facts["settings"] = {key: plan[key] for key in ("backbones", "evaluation", "experiments")}
+    settings = {key: plan[key] for key in ("backbones", "evaluation", "experiments")}
     page = template().render(
         plan=plan,
         summary=headline(results, read_json(summary)),
         parts=parts,
         examples=[_examples(found, results, third_party) for found in shown_evaluations(results)],
         overviews=_overviews(overviews, plan, third_party),
-        provenance=facts,
-        settings=yaml.safe_dump(facts["settings"], sort_keys=False, allow_unicode=True, width=110),
-        written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        provenance=read_json(provenance),
+        packages=PACKAGES,
+        settings=yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=110),
         third_party=third_party,
     )
-    write_json(provenance, facts)
     write_text(out, page)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from adaclip.report.environment import write_environment
 from adaclip.report.figures import write_figures
 from adaclip.report.overview import write_overview
 from adaclip.report.page import write_page
@@ -71,6 +72,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_overview(manifest, out, jobs=1)
         overviews.append(out / "overview.json")
     page = results / "report" / "index.html"
+    write_environment(plan, page.with_name("provenance.json"))
     write_page(
         plan,
         results / "summary.json",

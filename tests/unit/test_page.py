@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -14,6 +15,7 @@ from PIL import Image
 
 from adaclip.errors import AdaclipError
 from adaclip.report.document import Cell, Column, FigureDoc, TableDoc, write_figures_index, write_tables_index
+from adaclip.report.environment import write_environment
 from adaclip.report.headline import headline
 from adaclip.report.page import write_page
 from adaclip.report.panels import panels_of
@@ -41,6 +43,8 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
     figure = FigureDoc("f", "F", "Caption.", "Alt.", "measured")
     write_figures_index(results / "figures" / "index.json", [figure])
     (results / "figures" / "f.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    Image.new("RGB", (30, 20)).save(results / "figures" / "f.png")
+    write_environment(plan, results / "provenance.json")
     (results / "summary.json").write_text("{}")
     return plan
 
@@ -48,7 +52,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write(plan: Path, out: Path, **options: bool) -> str:
     root = plan.parent
     tables, figures = [root / "tables" / "index.json"], [root / "figures" / "index.json"]
-    write_page(plan, root / "summary.json", tables, figures, [], out, out.with_name("provenance.json"), **options)
+    write_page(plan, root / "summary.json", tables, figures, [], out, root / "provenance.json", **options)
     return out.read_text()
 
 
@@ -95,12 +99,62 @@ def test_the_overlay_is_brightest_where_the_map_is_highest(plan):
     assert bright > darkest
 
 
-def test_provenance_names_versions_and_data(plan, tmp_path):
-    write(plan, tmp_path / "index.html")
-    facts = json.loads((tmp_path / "provenance.json").read_text())
-    assert facts["packages"]["torch"]
-    assert re.fullmatch(r"[0-9a-f]{64}", facts["data"]["mpdd"]["manifest_sha256"])
-    assert [entry["name"] for entry in facts["settings"]["experiments"]] == ["first", "plain"]
+def test_equal_files_give_an_equal_page(plan, tmp_path):
+    assert write(plan, tmp_path / "one.html") == write(plan, tmp_path / "two.html")
+
+
+def test_shows_what_was_recorded_and_not_this_machine(plan, tmp_path):
+    recorded = json.loads((plan.parent / "provenance.json").read_text())
+    recorded["packages"]["torch"] = "9.9.9"
+    recorded["devices"] = {"NVIDIA <H100>": 3}
+    recorded["data"]["mpdd"]["archives"] = {"mpdd.zip": "f" * 64}
+    other = tmp_path / "provenance.json"
+    other.write_text(json.dumps(recorded))
+    root = plan.parent
+    write_page(plan, root / "summary.json", [], [], [], tmp_path / "index.html", other)
+    page = (tmp_path / "index.html").read_text()
+    assert "torch 9.9.9" in page
+    assert "NVIDIA &lt;H100&gt; (3 jobs)" in page
+    assert f"<td>mpdd.zip</td><td><code>{'f' * 64}</code></td>" in page
+
+
+def test_only_the_pages_own_scripts_may_run(plan, tmp_path):
+    page = write(plan, tmp_path / "index.html")
+    scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    allowed = re.findall(r"script-src ([^;]*);", page)[0].split()
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    assert allowed == [f"'sha256-{digest}'" for digest in digests]
+    assert len(allowed) == 2
+
+
+def test_what_comes_from_data_is_escaped(plan, tmp_path):
+    hostile = "<script>alert(1)</script>"
+    column = Column("x", hostile, filter=True, group=hostile)
+    cell = Cell(hostile, notes=("*",), href='javascript:"><script>alert(1)</script>')
+    table = TableDoc("t", hostile, hostile, "paper", (column,), ((cell,),), {"*": hostile}, group=hostile)
+    write_tables_index(tmp_path / "index.json", [table])
+    root = plan.parent
+    out = tmp_path / "index.html"
+    write_page(plan, root / "summary.json", [tmp_path / "index.json"], [], [], out, root / "provenance.json")
+    page = out.read_text()
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>alert" not in page
+
+
+def test_a_picture_has_its_size_so_that_the_page_does_not_move(plan, tmp_path):
+    page = write(plan, tmp_path / "index.html")
+    images = re.findall(r"<img [^>]*>", page)
+    assert len(images) > 5
+    assert all(re.search(r'width="\d+" height="\d+"', image) for image in images)
+    assert any('width="30" height="20"' in image for image in images)
+
+
+def test_a_missing_index_is_one_line(plan, tmp_path):
+    root = plan.parent
+    with pytest.raises(AdaclipError, match="nowhere"):
+        write_page(
+            plan, root / "summary.json", [tmp_path / "nowhere"], [], [], tmp_path / "x", root / "provenance.json"
+        )
 
 
 def test_a_missing_figure_is_one_line(plan, tmp_path):
@@ -108,9 +162,15 @@ def test_a_missing_figure_is_one_line(plan, tmp_path):
     broken.mkdir()
     write_figures_index(broken / "index.json", [FigureDoc("gone", "F", "C.", "A.", "measured")])
     root = plan.parent
-    with pytest.raises(AdaclipError, match=r"gone\.svg"):
+    with pytest.raises(AdaclipError, match="gone"):
         write_page(
-            plan, root / "summary.json", [], [broken / "index.json"], [], tmp_path / "x.html", tmp_path / "p.json"
+            plan,
+            root / "summary.json",
+            [],
+            [broken / "index.json"],
+            [],
+            tmp_path / "x.html",
+            root / "provenance.json",
         )
     assert not (tmp_path / "x.html").exists()
 

@@ -13,8 +13,8 @@ from tests.workflow.project import Job, Project, kill_tree, make_project, save, 
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
-#: What gathers everything, and so runs again after any change of a figure.
-GATHERED: set[Job] = {("tables",), ("figures",), ("report",)}
+#: What gathers everything, and so runs again after any change of a result.
+GATHERED: set[Job] = {("tables",), ("figures",), ("environment",), ("report",)}
 ON_ALPHA: set[Job] = {
     ("train", "on_alpha", "0"),
     ("evaluate", "on_alpha", "0", "beta"),

@@ -73,8 +73,28 @@ rule figures:
         "adaclip figures" " --plan {input.plan:q}" " --out {params.out:q}" " > {log:q} 2>&1"
 
 
+rule environment:
+    """What the results were computed with: machine, devices, versions, commit, checksums."""
+    input:
+        evaluated("metrics.json", "cost.json"),
+        histories(),
+        [manifest_of(name) for name in PLAN.used_sets()],
+        plan=f"{RESULTS}/plan.json",
+    output:
+        f"{RESULTS}/report/provenance.json",
+    log:
+        f"{RESULTS}/logs/environment.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    params:
+        code=code_digest("adaclip.report.environment"),
+    shell:
+        "adaclip environment" " --plan {input.plan:q}" " --out {output:q}" " > {log:q} 2>&1"
+
+
 rule report:
-    """The page: self-contained, opens from a file. Beside it, what it was computed with."""
+    """The page: self-contained, opens from a file."""
     input:
         TABLES,
         FIGURES,
@@ -85,6 +105,7 @@ rule report:
         tables=[f"{RESULTS}/tables/index.json", f"{AUDIT}/tables/index.json"],
         figures=[f"{RESULTS}/figures/index.json", f"{AUDIT}/figures/index.json"],
         overviews=OVERVIEWS,
+        provenance=f"{RESULTS}/report/provenance.json",
     output:
         page=report(
             REPORT,
@@ -92,7 +113,6 @@ rule report:
             category="Report",
             labels={"result": "The whole report", "answers": "-"},
         ),
-        provenance=f"{RESULTS}/report/provenance.json",
     log:
         f"{RESULTS}/logs/report.log",
     conda:
@@ -107,6 +127,6 @@ rule report:
         " --tables {input.tables:q}"
         " --figures {input.figures:q}"
         " --overviews {input.overviews:q}"
-        " --provenance {output.provenance:q}"
+        " --provenance {input.provenance:q}"
         " --out {output.page:q}"
         " > {log:q} 2>&1"
