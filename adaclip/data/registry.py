@@ -62,7 +62,7 @@ class Dataset:
         test_by_category: the same by category; empty means unknown.
         layout: name of the raw layout, or `auto`.
         options: how the original is read; empty means the defaults.
-        raw: the user's own original (folder, archive or CSV manifest), or None for the usual place.
+        raw: the user's own original (a folder or an archive), or None for the usual place.
         url: the page that it comes from, or "".
         pages: further pages for a download by hand.
         licence: the terms, or "".
