@@ -57,8 +57,9 @@ def open_image(path: str | Path) -> Image.Image:
         AdaclipError: missing, empty, damaged, no image, or with 32-bit or fractional values, whose range nobody knows.
 
     Example:
-        >>> open_image("scan.png").convert("RGB").size  # doctest: +SKIP
-        (512, 512)
+        >>> Image.new("RGBA", (512, 256)).save("scan.jpg", format="PNG")  # a wrong extension does not matter
+        >>> open_image("scan.jpg").convert("RGB").size
+        (512, 256)
     """
     path = Path(path)
     return as_image(decode(read(path), path), path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import doctest
-import importlib
+import importlib.util
 import pkgutil
 import subprocess
 import sys
@@ -15,7 +15,7 @@ import adaclip
 MODULES = sorted(
     name
     for _, name, _ in pkgutil.walk_packages(adaclip.__path__, "adaclip.")
-    if not name.endswith("__main__") and ">>>" in (importlib.util.find_spec(name).loader.get_source(name) or "")
+    if not name.endswith("__main__") and "    >>> " in (importlib.util.find_spec(name).loader.get_source(name) or "")
 )
 PUBLIC = [name for name in adaclip.__all__ if name not in ("__version__", "metrics", "Backbone", "Prediction")]
 
