@@ -35,6 +35,17 @@ def add_report_verbs(verbs: Any) -> None:
     environment.add_argument("--plan", type=Path, required=True, metavar="FILE", help="results/plan.json")
     environment.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON file to write")
 
+    panels = verb(
+        verbs,
+        "panels",
+        _panels,
+        "draw images of one set beside their anomaly maps",
+        "The best, the worst and sample images of the first trained experiment that is evaluated on the set.",
+    )
+    panels.add_argument("set", metavar="SET", help="an evaluated set of the plan")
+    panels.add_argument("--plan", type=Path, required=True, metavar="FILE", help="results/plan.json")
+    panels.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the figure as SVG and PNG")
+
     report = verb(
         verbs,
         "report",
@@ -92,6 +103,12 @@ def _environment(arguments: argparse.Namespace) -> None:
     from adaclip.report.environment import write_environment
 
     write_environment(arguments.plan, arguments.out)
+
+
+def _panels(arguments: argparse.Namespace) -> None:
+    from adaclip.report.figures.panels import write_panels
+
+    write_panels(arguments.plan, arguments.set, arguments.out)
 
 
 def _report(arguments: argparse.Namespace) -> None:

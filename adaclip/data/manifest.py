@@ -97,6 +97,13 @@ def read_manifest(path: str | Path) -> pd.DataFrame:
     return frame
 
 
+def has_images(manifest: str | Path) -> bool:
+    """Whether the images of a manifest are beside it: one that was brought back from elsewhere has none."""
+    with Path(manifest).open(newline="", encoding="utf-8") as stream:
+        row = next(csv.DictReader(stream), None)
+    return row is not None and (Path(manifest).parent / str(row.get("image"))).is_file()
+
+
 def read_prepared(manifest: str | Path) -> dict[str, Any]:
     """`prepared.json` beside a manifest: at least `labels` and `prompts`.
 

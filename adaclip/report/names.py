@@ -84,6 +84,11 @@ def wanted_figures(plan: Mapping[str, Any]) -> list[Wanted]:
     return [*(Wanted(f"curve_{name}" if name in taken else name, "ablation", (name,)) for name in curves), *found]
 
 
+def panel_names(name: str) -> list[str]:
+    """Files of a set's figure of images, in a folder of its own with its index."""
+    return [f"{name}/panels_{name}.svg", f"{name}/panels_{name}.png", f"{name}/index.json"]
+
+
 def figure_names(plan: Mapping[str, Any]) -> list[str]:
     """File names of all figures of a plan, and of their index."""
     return ["index.json", *(f"{one.stem}.{suffix}" for one in wanted_figures(plan) for suffix in ("svg", "png"))]

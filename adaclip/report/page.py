@@ -17,6 +17,7 @@ from PIL import Image
 from adaclip.errors import AdaclipError
 from adaclip.files import read_json, write_text
 from adaclip.report.document import FigureDoc, TableDoc, read_figures_index, read_tables_index
+from adaclip.report.groups import shown
 from adaclip.report.headline import headline
 from adaclip.report.markup import template
 from adaclip.report.panels import PanelGroup, data_uri, panels_of
@@ -137,11 +138,7 @@ def write_page(
 
 def shown_evaluations(results: Results) -> list[Evaluation]:
     """One evaluation of each set: of the first trained experiment that has it, or else the first at all; first seed."""
-    chosen: dict[str, Evaluation] = {}
-    trained = [found for found in results.evaluations if found.experiment["method"] == "adaclip"]
-    for found in (*trained, *results.evaluations):
-        chosen.setdefault(found.set, found)
-    return [chosen[name] for name in results.sets if name in chosen]
+    return [results.of(experiment, name)[0] for name, experiment in shown(results.plan).items()]
 
 
 def may_show(name: str, plan: dict[str, Any], third_party: bool) -> bool:

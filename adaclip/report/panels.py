@@ -1,10 +1,10 @@
-"""Example panels for the page: an image, its mask, and its anomaly map laid over it."""
+"""Images of an evaluation whose maps were kept: the image, its mask, and its anomaly map laid over it."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,16 @@ class Panel:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """One image of `panels.npz`: its path in the manifest, role (best, worst, sample), score, and map (side, side)."""
+
+    name: str
+    role: str
+    score: float
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
 class PanelGroup:
     """The panels of one evaluation; `low` and `high` are the anomaly values at the ends of the colour scale."""
 
@@ -72,44 +82,70 @@ def panels_of(found: Evaluation, facts: Mapping[str, Any], pictures: bool = True
     Raises:
         AdaclipError: a file is missing or damaged.
     """
-    path = found.folder / "panels.npz"
-    try:
-        with np.load(path) as stored:
-            names, scores, maps = stored["image"].tolist(), stored["score"].tolist(), stored["maps"]
-    except (OSError, ValueError, KeyError) as error:
-        raise AdaclipError(f"cannot read {path}: {error}: evaluate again") from error
-    if not len(names):
+    kept = read_kept(found.folder)
+    if not kept:
         return PanelGroup((), 0.0, 1.0)
     manifest = Path(facts["manifest"])
     rows = read_manifest(manifest).set_index("image")
-    low, high = float(maps.min()), float(maps.max())
-    made = [
-        _panel(manifest.parent, name, rows.loc[name], score, _colours(values, low, high), pictures)
-        for name, score, values in zip(names, scores, maps, strict=True)
-    ]
+    low, high = limits(kept)
+    made = [_panel(manifest.parent, one, rows.loc[one.name], coloured(one.values, low, high), pictures) for one in kept]
     return PanelGroup(tuple(made), low, high)
 
 
-def _panel(folder: Path, name: str, row: pd.Series[Any], score: float, heat: Image.Image, pictures: bool) -> Panel:
+def read_kept(folder: Path) -> list[Kept]:
+    """The images of an evaluation whose maps were kept.
+
+    Args:
+        folder: of the evaluation, with `panels.npz`.
+
+    Raises:
+        AdaclipError: missing, damaged, or written by another version.
+    """
+    path = folder / "panels.npz"
+    try:
+        with np.load(path) as stored:
+            columns = (stored[key].tolist() for key in ("image", "role", "score"))
+            return [Kept(*values) for values in zip(*columns, stored["maps"], strict=True)]
+    except (OSError, ValueError, KeyError) as error:
+        raise AdaclipError(f"cannot read {path}: {error}: evaluate again") from error
+
+
+def limits(kept: Sequence[Kept]) -> tuple[float, float]:
+    """The lowest and the highest value of all maps."""
+    return min(float(one.values.min()) for one in kept), max(float(one.values.max()) for one in kept)
+
+
+def _panel(folder: Path, kept: Kept, row: pd.Series[Any], heat: Image.Image, pictures: bool) -> Panel:
     image = mask = ""
-    overlay = heat.resize(_fit(row["width"], row["height"]), Image.Resampling.BICUBIC)
+    overlay = heat.resize(fit(row["width"], row["height"]), Image.Resampling.BICUBIC)
     if pictures:
-        picture = open_image(folder / name).convert("RGB").resize(overlay.size, Image.Resampling.LANCZOS)
+        picture = picture_of(folder / kept.name, overlay.size)
         image = _webp(picture)
         overlay = Image.blend(picture, overlay, OPACITY)
         if row["mask"]:
-            values = np.asarray(open_mask(folder / row["mask"]).convert("L")) > 0
-            mask = _png(Image.fromarray(values.astype(np.uint8) * 255).resize(overlay.size, Image.Resampling.BOX))
+            mask = _png(mask_of(folder / row["mask"], overlay.size))
     shown = (image, mask, _webp(overlay))
-    return Panel(name, row["category"], bool(row["label"]), row["defect"], score, *shown, *overlay.size)
+    return Panel(kept.name, row["category"], bool(row["label"]), row["defect"], kept.score, *shown, *overlay.size)
 
 
-def _fit(width: int, height: int) -> tuple[int, int]:
-    scale = SIDE / max(width, height)
+def picture_of(path: Path, size: tuple[int, int]) -> Image.Image:
+    """An image in RGB at another size."""
+    return open_image(path).convert("RGB").resize(size, Image.Resampling.LANCZOS)
+
+
+def mask_of(path: Path, size: tuple[int, int]) -> Image.Image:
+    """A mask, 0 or 255, at another size, with grey edges."""
+    values = np.asarray(open_mask(path).convert("L")) > 0
+    return Image.fromarray(values.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)
+
+
+def fit(width: int, height: int, side: int = SIDE) -> tuple[int, int]:
+    """A picture's size when its longer side has so many pixels."""
+    scale = side / max(width, height)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _colours(values: np.ndarray, low: float, high: float) -> Image.Image:
+def coloured(values: np.ndarray, low: float, high: float) -> Image.Image:
     """Inferno from the lowest to the highest value of all panels of the evaluation."""
     from matplotlib import colormaps
 
