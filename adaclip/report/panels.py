@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from adaclip.data.decode import open_image, open_mask
@@ -115,7 +114,7 @@ def limits(kept: Sequence[Kept]) -> tuple[float, float]:
     return min(float(one.values.min()) for one in kept), max(float(one.values.max()) for one in kept)
 
 
-def _panel(folder: Path, kept: Kept, row: pd.Series[Any], heat: Image.Image, pictures: bool) -> Panel:
+def _panel(folder: Path, kept: Kept, row: Any, heat: Image.Image, pictures: bool) -> Panel:
     image = mask = ""
     overlay = heat.resize(fit(row["width"], row["height"]), Image.Resampling.BICUBIC)
     if pictures:

@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adaclip.errors import AdaclipError
+from adaclip.data.manifest import has_images
+from adaclip.errors import AdaclipError, UsageError
 from adaclip.report import groups
 from adaclip.report.cells import DASH
 from adaclip.report.document import read_figures_index
 from adaclip.report.figures import _MAKERS, ablation, bars, cost, heatmaps, histograms, ranking, training, write_figures
+from adaclip.report.figures.panels import write_panels
 from adaclip.report.figures.style import LINES, MARKERS, save, use_theme, wrapped
 from adaclip.report.figures.words import listed
-from adaclip.report.names import figure_names, wanted_figures
+from adaclip.report.names import figure_names, panel_names, wanted_figures
 from adaclip.report.results import Results
 from tests.inventing import invent, invented
 
@@ -317,3 +319,38 @@ def test_long_titles_are_broken_and_no_formula() -> None:
     assert wrapped("A set with a long name", 10) == "A set with\na long na…"
     assert wrapped("costs 3 $ or 4 $", 40) == r"costs 3 \$ or 4 \$"
     assert listed(["a"]) == "a"
+
+
+def test_panels_show_the_first_trained_experiments_images(plan_file: Path, tmp_path: Path) -> None:
+    write_panels(plan_file, "mvtec", tmp_path / "mvtec")
+    plan = json.loads(plan_file.read_text())
+    written = {f"mvtec/{path.name}" for path in (tmp_path / "mvtec").iterdir()}
+    assert written == set(panel_names("mvtec"))
+    (figure,) = read_figures_index(tmp_path / "mvtec" / "index.json")
+    assert figure.shows == ("mvtec",)
+    assert "panels.npz of run transfer_btad, seed 0" in figure.caption
+    with np.load(plan_file.parent / "runs" / "transfer_btad" / "seed-0" / "mvtec" / "panels.npz") as kept:
+        roles = kept["role"].tolist()
+        for role, score in zip(roles, kept["score"], strict=True):
+            assert f"{role}: " in figure.alt
+            assert f"score {score:.3f}" in figure.alt
+    svg = (tmp_path / "mvtec" / "panels_mvtec.svg").read_text()
+    # Image, mask, map and overlay; normal images have no mask.
+    anomalous = figure.alt.count(", bad, ")
+    assert svg.count("<image ") == 3 * len(roles) + anomalous
+    assert len(svg) < 300_000
+    assert plan["sets"]["mvtec"]["title"] in figure.title
+
+
+def test_panels_need_the_images(plan_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="'visa' is not evaluated in"):
+        write_panels(plan_file, "visa", tmp_path)
+    plan = json.loads(plan_file.read_text())
+    manifest = tmp_path / "brought_back" / "manifest.csv"
+    manifest.parent.mkdir()
+    shutil.copy(plan["sets"]["mvtec"]["manifest"], manifest)
+    plan["sets"]["mvtec"]["manifest"] = str(manifest)
+    (tmp_path / "plan.json").write_text(json.dumps({**plan, "root": str(plan_file.parent)}))
+    with pytest.raises(AdaclipError, match=r"the images of 'mvtec' are not in .*brought_back: prepare the set again"):
+        write_panels(tmp_path / "plan.json", "mvtec", tmp_path / "out")
+    assert not has_images(manifest)

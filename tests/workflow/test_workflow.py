@@ -15,6 +15,8 @@ pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
 #: What gathers everything, and so runs again after any change of a result.
 GATHERED: set[Job] = {("tables",), ("figures",), ("environment",), ("report",)}
+#: Images beside the maps of the first experiment that has a set.
+PANELS: set[Job] = {("panels", "beta"), ("panels", "gamma")}
 ON_ALPHA: set[Job] = {
     ("train", "on_alpha", "0"),
     ("evaluate", "on_alpha", "0", "beta"),
@@ -61,7 +63,7 @@ def test_an_edited_learning_rate_plans_exactly_the_jobs_behind_it(project):
 
 def test_evaluation_settings_train_nothing_again(project):
     project.configure(lambda config: config["defaults"].update(evaluate_with={"smoothing": 2.0}))
-    assert project.planned() == EVALUATIONS | GATHERED | {("plan",)}
+    assert project.planned() == EVALUATIONS | GATHERED | PANELS | {("plan",)}
 
 
 def test_processes_and_titles_compute_nothing_again(project):
@@ -87,15 +89,16 @@ def test_a_replaced_image_runs_again_what_is_behind_it(project):
         ("audit",),
         ("features", "tiny", "beta"),
     }
-    assert project.planned() == behind | ON_BETA | {("evaluate", "on_alpha", "0", "beta")} | GATHERED
+    behind |= {("evaluate", "on_alpha", "0", "beta"), ("panels", "beta")}
+    assert project.planned() == behind | ON_BETA | GATHERED
 
 
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("judge.py", EVALUATIONS | GATHERED),
-        ("train.py", ON_ALPHA | ON_BETA | GATHERED),
-        ("report/figures/cost.py", {("figures",), ("report",)}),
+        ("judge.py", EVALUATIONS | GATHERED | PANELS),
+        ("train.py", ON_ALPHA | ON_BETA | GATHERED | PANELS),
+        ("report/figures/cost.py", {("figures",), ("report",)} | PANELS),
         ("selection.py", set()),
         ("score.py", set()),
         ("cli/model.py", set()),

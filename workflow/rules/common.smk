@@ -18,11 +18,13 @@ from adaclip.config import extend, parse_config
 from adaclip.settings import as_dict
 from adaclip.data.fetched import FETCHED, drop_void_receipt, state
 from adaclip.data.licences import how_to_accept, not_accepted
+from adaclip.data.manifest import has_images
 from adaclip.data.registry import fetching_facts, load_registry, public_facts, reading_facts
 from adaclip.errors import AdaclipError
 from adaclip.plan import make_plan, part_document, plan_document, targets
 from adaclip.provenance import code_digest
-from adaclip.report.names import figure_names, metric_names, table_names
+from adaclip.report import groups
+from adaclip.report.names import figure_names, metric_names, panel_names, table_names
 
 # The program `adaclip` of this Python, also when its environment was not activated.
 shell.prefix(f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
@@ -76,6 +78,15 @@ wildcard_constraints:
 def manifest_of(name):
     """Manifest of a prepared set."""
     return f"{DATA}/prepared/{name}/manifest.csv"
+
+
+def has_pictures(name):
+    """Whether the images of a set are here or will be: with results that were brought back come manifests alone."""
+    return not Path(manifest_of(name)).is_file() or has_images(manifest_of(name))
+
+
+SHOWN = groups.shown(DOCUMENT)
+PANELS = [f"{RESULTS}/figures/panels/{file}" for name in SHOWN if has_pictures(name) for file in panel_names(name)]
 
 
 def features_of(backbone, name):
@@ -168,6 +179,19 @@ def shown(paths, suffix, kind, caption):
         labels = {"result": entry["title"], "answers": entry["answers"] or "-"}
         marked.append(report(path, caption=caption, category=kind, labels=labels) if path.endswith(suffix) else path)
     return marked
+
+
+def shown_maps(wildcards):
+    """The maps of the evaluation whose images are drawn."""
+    experiment = SHOWN[wildcards.set]
+    return f"{run_folder(experiment['run'], experiment['seeds'][0])}/{wildcards.set}/panels.npz"
+
+
+def shown_facts(wildcards):
+    """What a set's figure of images says: it is drawn again when this changes, not whenever the plan does."""
+    experiment = SHOWN[wildcards.set]
+    facts = [experiment, DOCUMENT["sets"][wildcards.set], DOCUMENT["backbones"][experiment["backbone"]]]
+    return json.dumps([*facts, DOCUMENT["evaluation"]], sort_keys=True)
 
 
 def raw_of(name):

@@ -73,6 +73,31 @@ rule figures:
         "adaclip figures" " --plan {input.plan:q}" " --out {params.out:q}" " > {log:q} 2>&1"
 
 
+rule panels:
+    """Images of a set beside their maps. They may belong to others: neither stored with DVC nor in Snakemake's report."""
+    input:
+        manifest=f"{DATA}/prepared/{{set}}/manifest.csv",
+        maps=shown_maps,
+        plan=ancient(f"{RESULTS}/plan.json"),
+    output:
+        f"{RESULTS}/figures/panels/{{set}}/panels_{{set}}.svg",
+        f"{RESULTS}/figures/panels/{{set}}/panels_{{set}}.png",
+        index=f"{RESULTS}/figures/panels/{{set}}/index.json",
+    log:
+        f"{RESULTS}/logs/panels/{{set}}.log",
+    wildcard_constraints:
+        set=one_of(SHOWN),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    params:
+        out=lambda wildcards, output: str(Path(output.index).parent),
+        facts=shown_facts,
+        code=code_digest("adaclip.report.figures.panels"),
+    shell:
+        "adaclip panels {wildcards.set:q}" " --plan {input.plan:q}" " --out {params.out:q}" " > {log:q} 2>&1"
+
+
 rule environment:
     """What the results were computed with: machine, devices, versions, commit, checksums."""
     input:

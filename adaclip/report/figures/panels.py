@@ -124,6 +124,7 @@ def _show(ax: Axes, word: str, picture: Image.Image | None, without: str) -> Non
     ax.set_xticks([])
     ax.set_yticks([])
     ax.grid(visible=False)
+    ax.set_anchor("N")
     ax.set_title(word, size=SMALL, pad=1.5)
     for spine in ax.spines.values():
         spine.set_visible(picture is None)
