@@ -14,10 +14,16 @@ def add_plan_verbs(verbs: Any) -> None:
     plan = verb(verbs, "plan", _plan, "resolve a configuration into runs and evaluations, as JSON")
     plan.add_argument("--config", required=True, metavar="SETTINGS", help="the configuration: a file, or inline JSON")
     plan.add_argument("--out", type=Path, required=True, metavar="FILE", help="the JSON file to write")
-    plan.add_argument("--part", metavar="TARGET", help="only what this table, curve or target needs (such as table_1)")
-    plan.add_argument(
-        "--root", default=".", metavar="PATH", help="with --part: from the file's folder to that of the runs"
+    part = verb(verbs, "part", _part, "take out of a plan what one table or curve needs")
+    part.add_argument("target", metavar="TARGET", help="a table, a curve, or what they answer (such as table_1)")
+    part.add_argument("--plan", type=Path, required=True, metavar="FILE", help="results/plan.json")
+    part.add_argument(
+        "--root",
+        default=".",
+        metavar="PATH",
+        help="from the new file's folder to that of the runs (default: %(default)s)",
     )
+    part.add_argument("--out", type=Path, required=True, metavar="FILE", help="the JSON file to write")
     check = verb(verbs, "check", _check, "check a configuration and say what it asks for")
     check.add_argument("config", type=Path, metavar="CONFIG", help="configuration file (YAML)")
     keys = verb(verbs, "keys", _keys, "write the table of all configuration keys into a page with marks for it")
@@ -28,7 +34,7 @@ def _plan(arguments: argparse.Namespace) -> None:
     from adaclip.config import extend, parse_config
     from adaclip.data.registry import load_registry, public_facts
     from adaclip.files import write_json
-    from adaclip.plan import make_plan, part_document, plan_document
+    from adaclip.plan import make_plan, plan_document
     from adaclip.settings import read_mapping
 
     value = read_mapping(arguments.config, "configuration")
@@ -36,9 +42,14 @@ def _plan(arguments: argparse.Namespace) -> None:
     registry = load_registry(config.datasets)
     plan = make_plan(config, registry)
     document = plan_document(plan, {name: public_facts(registry[name]) for name in plan.sets})
-    if arguments.part is not None:
-        document = part_document(document, arguments.part, arguments.root)
     write_json(arguments.out, document)
+
+
+def _part(arguments: argparse.Namespace) -> None:
+    from adaclip.files import read_json, write_json
+    from adaclip.plan import part_document
+
+    write_json(arguments.out, part_document(read_json(arguments.plan), arguments.target, arguments.root))
 
 
 def _check(arguments: argparse.Namespace) -> None:

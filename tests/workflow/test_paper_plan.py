@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from adaclip.cli import main
 from adaclip.config import load_config
 from adaclip.data.registry import load_registry
 from adaclip.plan import make_plan, plan_document, targets
@@ -23,7 +25,11 @@ MASKED = ("mvtec", "visa", "mpdd", "btad", "ksdd", "dagm", "dtd", "isic", "colon
 
 
 def dry_run(folder: Path, *words: str) -> str:
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--snakefile", str(ROOT / "Snakefile")]
+    return snakemake(folder, "--dry-run", *words)
+
+
+def snakemake(folder: Path, *words: str) -> str:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     command += ["--directory", str(folder), *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -65,6 +71,18 @@ def test_every_job_of_every_experiment_is_planned_once(plan, whole):
     assert len(features) == len(set(features)) == 3 * 14
 
 
+def test_the_plan_that_is_written_names_the_runs_that_are_planned(plan, tmp_path):
+    snakemake(tmp_path, "--cores", "1", "results/plan.json")
+    document = json.loads((tmp_path / "results" / "plan.json").read_text())
+    assert {experiment["name"]: experiment["run"] for experiment in document["experiments"]} == plan.run_of
+    part = tmp_path / "part.json"
+    words = ["part", "table_4", "--plan", str(tmp_path / "results" / "plan.json"), "--root", "..", "--out", str(part)]
+    assert main(words) == 0
+    assert {experiment["run"] for experiment in json.loads(part.read_text())["experiments"]} == {
+        f"{name}_{auxiliary}" for name in ("main", "no_fusion") for auxiliary in ("mvtec+colondb", "visa+clinicdb")
+    }
+
+
 def test_the_cost_is_printed_with_its_source(whole):
     assert re.search(r"cost: \d+ jobs: 42 features, \d+ train, \d+ evaluate, \d+ baseline", whole)
     assert re.search(r"cost: about \d+ to \d+ GPU-hours", whole)
@@ -81,8 +99,8 @@ def test_main_serves_all_sets_and_is_trained_once(plan):
     for auxiliary in ("mvtec+colondb", "visa+clinicdb"):
         runs = {plan.run_of[f"{name}_{auxiliary}"] for name in (*shared, "precision_fp32")}
         assert runs == {f"main_{auxiliary}"}
-    main = [name for part in ("mvtec+colondb", "visa+clinicdb") for name in plan.evaluated[f"main_{part}"]]
-    assert sorted(main) == sorted(plan.sets)
+    served = [name for part in ("mvtec+colondb", "visa+clinicdb") for name in plan.evaluated[f"main_{part}"]]
+    assert sorted(served) == sorted(plan.sets)
     # AnomalyCLIP's protocol, Table 5 and the transfer matrix share theirs.
     assert plan.run_of["one_auxiliary_mvtec"] == plan.run_of["transfer_mvtec"] == plan.run_of["industrial_only_mvtec"]
 
@@ -94,23 +112,23 @@ def test_the_transfer_matrix_is_full(plan):
 
 
 def test_the_papers_settings(plan):
-    main = plan.runs["main_mvtec+colondb"].experiment
-    backbone = plan.config.backbones[main.backbone]
+    paper = plan.runs["main_mvtec+colondb"].experiment
+    backbone = plan.config.backbones[paper.backbone]
     assert (backbone.model, backbone.pretrained, backbone.image_size, backbone.preset) == (
         "ViT-L-14-336",
         "openai",
         518,
         "reference",
     )
-    assert (main.train.epochs, main.train.batch_size, main.train.learning_rate, main.train.betas) == (
+    assert (paper.train.epochs, paper.train.batch_size, paper.train.learning_rate, paper.train.betas) == (
         5,
         1,
         0.01,
         (0.5, 0.999),
     )
-    assert (main.model.prompt_depth, main.model.prompt_length, main.model.clusters) == (4, 5, 20)
-    assert main.seeds == (0, 1, 2)
-    assert main.train.selection is None
+    assert (paper.model.prompt_depth, paper.model.prompt_length, paper.model.clusters) == (4, 5, 20)
+    assert paper.seeds == (0, 1, 2)
+    assert paper.train.selection is None
 
 
 def test_every_table_and_figure_of_the_paper_is_asked_for(plan):

@@ -12,6 +12,7 @@ rule part:
         part_histories,
         lambda wildcards: [manifest_of(name) for name in PARTS[wildcards.part]["sets"]],
         LEAKAGE,
+        plan=f"{RESULTS}/plan.json",
     output:
         plan=f"{RESULTS}/parts/{{part}}/plan.json",
         summary=f"{RESULTS}/parts/{{part}}/summary.json",
@@ -23,16 +24,13 @@ rule part:
         "../../environment.yml"
     threads: 1
     params:
-        # Functions, since braces in a plain string would be taken for wildcards.
-        config=lambda wildcards: json.dumps(config, sort_keys=True),
         document=lambda wildcards: json.dumps(PARTS[wildcards.part], sort_keys=True),
         tables=lambda wildcards, output: str(Path(output.tables).parent),
         figures=lambda wildcards, output: str(Path(output.figures).parent),
         code=code_digest("adaclip.plan", "adaclip.report.tables", "adaclip.report.figures"),
     shell:
-        "( adaclip plan"
-        " --config {params.config:q}"
-        " --part {wildcards.part:q}"
+        "( adaclip part {wildcards.part:q}"
+        " --plan {input.plan:q}"
         " --root ../.."
         " --out {output.plan:q}"
         " && adaclip tables"

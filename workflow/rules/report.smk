@@ -15,8 +15,8 @@ rule plan:
         "../../environment.yml"
     threads: 1
     params:
-        # Functions, since braces in a plain string would be taken for wildcards.
-        config=lambda wildcards: json.dumps(config, sort_keys=True),
+        # Functions, since braces in a plain string would be taken for wildcards. The order of the experiments counts.
+        config=lambda wildcards: json.dumps(config),
         document=lambda wildcards: json.dumps(DOCUMENT, sort_keys=True),
         code=code_digest("adaclip.plan"),
     shell:
