@@ -88,7 +88,7 @@ def test_results_are_pushed_and_restored_elsewhere(project, tmp_path):
     assert json.loads((clone.folder / "results" / "report" / "provenance.json").read_text())["packages"]["torch"]
 
     clone.configure(lambda config: config["experiments"]["on_beta"].update(train={"learning_rate": 0.02}))
-    gathered = {("tables",), ("figures",), ("report",), ("plan",)}
+    gathered = {("tables",), ("figures",), ("environment",), ("report",), ("plan",)}
     assert clone.planned() == {("train", "on_beta", "0"), ("evaluate", "on_beta", "0", "gamma")} | gathered
 
 
