@@ -316,7 +316,10 @@ def test_a_damaged_history_is_one_line(plan_file: Path, tmp_path: Path) -> None:
 
 
 def test_long_titles_are_broken_and_no_formula() -> None:
-    assert wrapped("A set with a long name", 10) == "A set with\na long na…"
+    assert wrapped("A set with a long name", 12) == "A set with a\nlong name"
+    titles = {wrapped(f"one auxiliary set, explained at length: {name}", 30, 1) for name in ("BTAD", "VisA")}
+    assert len(titles) == 2
+    assert {len(title) for title in titles} == {30}
     assert wrapped("costs 3 $ or 4 $", 40) == r"costs 3 \$ or 4 \$"
     assert listed(["a"]) == "a"
 

@@ -45,7 +45,7 @@ def draw(results: Results, key: str) -> Drawn:
                 )
         medians = [frame.loc[frame["label"] == label, "anomaly_score"].median() for label in (0, 1)]
         told.append(f"{results.sets[name]['title']} {medians[0]:.3f} and {medians[1]:.3f}".replace("nan", "none"))
-        ax.set(title=wrapped(results.sets[name]["title"], 24, 2), xlabel="", ylabel="")
+        ax.set(title=wrapped(results.sets[name]["title"], 20, 2), xlabel="", ylabel="")
         ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3))
         ax.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3))
     label_outer(axes, "Anomaly score", "Images (%)")

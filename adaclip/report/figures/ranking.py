@@ -59,7 +59,7 @@ def draw(results: Results, kind: str, level: str) -> Drawn:
             ax.plot([0, 1], [0, 1], color=GREY, lw=0.8)
         else:
             ax.axhline(float(np.mean(chance)), color=GREY, lw=0.8)
-        ax.set(xlim=(0, 1), ylim=(0, 1.02), title=wrapped(results.sets[name]["title"], 24, 2))
+        ax.set(xlim=(0, 1), ylim=(0, 1.02), title=wrapped(results.sets[name]["title"], 20, 2))
         ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         ax.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
         ax.tick_params(labelbottom=True)

@@ -155,17 +155,20 @@ def legend_below(figure: Figure, handles: Sequence[Artist], labels: Sequence[str
 
 
 def wrapped(text: str, width: int, lines: int = 2) -> str:
-    r"""A text broken into lines of so many letters; what does not fit is cut off with an ellipsis.
+    r"""A text broken into lines of so many letters; one that is too long loses its middle, as titles often differ last.
 
     Example:
-        >>> wrapped("A set with a long name", 10)
-        'A set with\na long na…'
+        >>> wrapped("A set with a long name", 12)
+        'A set with a\nlong name'
+        >>> wrapped("one auxiliary set: BTAD", 15, lines=1)
+        'one auxil…BTAD'
     """
+    broken, kept = textwrap.wrap(text, width), width * lines
+    while len(broken) > lines:
+        kept -= 1
+        end = 2 * kept // 5
+        broken = textwrap.wrap(f"{text[: kept - end].rstrip()}…{text[len(text) - end :].lstrip()}", width)
     # Signs that matplotlib would read as formulas.
-    broken = textwrap.wrap(text, width) or [""]
-    if len(broken) > lines:
-        rest = " ".join(broken[lines - 1 :])
-        broken = [*broken[: lines - 1], rest[: width - 1].rstrip() + "…"]
     return "\n".join(broken).replace("$", r"\$")
 
 
