@@ -230,7 +230,7 @@ def load_backbone(
     """Make a frozen CLIP for images of `image_size`.
 
     Args:
-        model: an open_clip model name, `tiny` or `tiny14` (for tests and demo), or the path of a model config, `*.json`.
+        model: an open_clip model name, `tiny` or `tiny14` (for tests and demo), or the path of a `*.json` model config.
         pretrained: an open_clip tag (`openai`), the path of a weight file, or None for random weights.
         image_size: side of the input in pixels, a multiple of the patch size.
         preset: `reference` computes as the published code does: plain GELU whatever the weights were trained with,
