@@ -100,6 +100,32 @@ def test_every_picture_shows_and_nothing_is_wider_than_the_window(open_report, w
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+def test_pictures_far_from_the_window_wait_in_their_places(open_report):
+    page = open_report()
+    pictures = "#examples img, .figures img"
+    assert page.eval_on_selector_all(pictures, "all => all.some(i => !i.complete)")
+    places = page.eval_on_selector_all(pictures, "all => all.map(i => i.offsetHeight)")
+    assert min(places) > 0
+    page.eval_on_selector_all(pictures, "all => Promise.all(all.map(i => (i.loading = 'eager', i.decode())))")
+    assert page.eval_on_selector_all(pictures, "all => all.every(i => i.naturalWidth)")
+    assert page.eval_on_selector_all(pictures, "all => all.map(i => i.offsetHeight)") == places
+
+
+def test_a_link_to_a_folded_data_set_unfolds_it(open_report):
+    page = open_report()
+    assert not page.locator("#set-mpdd dl").is_visible()
+    page.evaluate("location.hash = '#set-mpdd'")
+    expect(page.locator("#set-mpdd dl")).to_be_visible()
+
+
+def test_a_long_table_is_left_out_of_print(open_report):
+    page = open_report()
+    page.emulate_media(media="print")
+    assert not page.locator(f"{BOARD} .scroll").is_visible()
+    assert page.locator("#table-results .scroll").is_visible()
+    assert not page.locator("nav").is_visible()
+
+
 def test_every_link_within_the_page_leads_somewhere(open_report):
     page = open_report()
     lost = page.eval_on_selector_all(
