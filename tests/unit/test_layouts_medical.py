@@ -51,8 +51,9 @@ def test_headct_tables_that_do_not_fit(tmp_path: Path) -> None:
         (text + "4,yes\n", "line 6: expected a number"),
         (text.replace("id, hemorrhage", "image,label"), "expected the header"),
         ("", "found nothing"),
+        (text + "4,é\n", r"cannot read .*labels\.csv as CSV in UTF-8"),
     ):
-        table.write_text(wrong)
+        table.write_text(wrong, encoding="latin-1")
         with pytest.raises(AdaclipError, match=message):
             read(tmp_path, "headct")
 

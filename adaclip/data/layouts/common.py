@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -119,6 +120,19 @@ def known_category(name: str, dataset: Dataset, where: Path) -> str:
         f"data set '{dataset.id}': unknown category '{name}' in {where} "
         f"(known: {', '.join(dataset.categories)}): rename it there, or add it under 'categories'"
     )
+
+
+def read_table(path: Path) -> list[list[str]]:
+    """The rows of a CSV file, the cells without blanks around them; an empty line is an empty row.
+
+    Raises:
+        AdaclipError: it is no CSV in UTF-8.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            return [[cell.strip() for cell in row] for row in csv.reader(stream)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise AdaclipError(f"cannot read {path} as CSV in UTF-8: {error}") from error
 
 
 def named_file(top: Path, name: str, where: str) -> Path:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
-from adaclip.data.layouts.common import Item, Reading, images_in, only_category, subfolders
+from adaclip.data.layouts.common import Item, Reading, images_in, only_category, read_table, subfolders
 from adaclip.data.options import Options
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
@@ -45,8 +44,7 @@ def read(top: Path, dataset: Dataset, options: Options) -> Reading:
 
 
 def _read_labels(table: Path) -> dict[int, int]:
-    with table.open(newline="", encoding="utf-8-sig") as stream:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(stream) if row]
+    rows = [row for row in read_table(table) if row]
     if not rows or [cell.lower() for cell in rows[0]] != ["id", "hemorrhage"]:
         found = ",".join(rows[0]) if rows else "nothing"
         raise AdaclipError(f"{table}: expected the header 'id, hemorrhage', found {found}")

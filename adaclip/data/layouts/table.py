@@ -6,10 +6,9 @@ an image with a mask is anomalous. Other columns, such as those of a prepared se
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
-from adaclip.data.layouts.common import Item, Reading, known_category, named_file, only_category
+from adaclip.data.layouts.common import Item, Reading, known_category, named_file, only_category, read_table
 from adaclip.data.options import Options
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
@@ -30,11 +29,7 @@ def recognise(folder: Path) -> bool:
 
 
 def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(stream)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise AdaclipError(f"cannot read {path} as CSV in UTF-8: {error}") from error
+    rows = read_table(path)
     columns = [name.lower() for name in rows[0]] if rows else []
     for line, row in enumerate(rows[1:], start=2):
         if row and len(row) != len(columns):

@@ -6,7 +6,6 @@ upwards, so what is not zero is anomalous.
 
 from __future__ import annotations
 
-import csv
 import random
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from adaclip.data.layouts.common import (
     known_category,
     named_file,
     pair,
+    read_table,
     subfolders,
 )
 from adaclip.data.options import Options
@@ -49,16 +49,16 @@ def read(top: Path, dataset: Dataset, options: Options) -> Reading:
 
 
 def _after_table(top: Path, table: Path, dataset: Dataset) -> list[Item]:
-    with table.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream)
-        columns = [name.strip() for name in reader.fieldnames or ()]
-        if not set(COLUMNS) <= set(columns):
-            raise AdaclipError(f"{table}: expected the columns {', '.join(COLUMNS)}, found {', '.join(columns)}")
-        reader.fieldnames = columns
-        rows = [{name: (row[name] or "").strip() for name in COLUMNS} for row in reader]
+    columns, *rows = read_table(table) or [[]]
+    if not set(COLUMNS) <= set(columns):
+        raise AdaclipError(f"{table}: expected the columns {', '.join(COLUMNS)}, found {', '.join(columns)}")
     found = []
     masks: dict[Path, Path] = {}
-    for line, row in enumerate(rows, start=2):
+    for line, cells in enumerate(rows, start=2):
+        if not cells:
+            continue
+        # A normal image's row may end before its empty mask.
+        row = dict.fromkeys(COLUMNS, "") | dict(zip(columns, cells, strict=False))
         where = f"{table} line {line}"
         if row["split"] not in ("train", "test") or row["label"] not in ("normal", "anomaly"):
             raise AdaclipError(f"{where}: split {row['split']!r} with label {row['label']!r} cannot be")
