@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from adaclip.data.fetched import fetched_archives
@@ -47,6 +48,12 @@ def open_original(raw: Path, dataset: Dataset, work: Path, limits: Limits | None
         else:
             return read_recognised(folder, layout, top, dataset)
     raise AssertionError("the last round raises or returns")
+
+
+def as_given(text: str, raw: Path, work: Path) -> str:
+    """A text in which what was unpacked into `work`, soon to be gone, goes by the name of what it was unpacked from."""
+    # A function, since a path may hold backslashes.
+    return re.sub(rf"{re.escape(str(work))}/unpacked\d+(-\d+)?", lambda _: str(raw), text)
 
 
 def _archives(folder: Path) -> list[Path]:

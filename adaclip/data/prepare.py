@@ -15,7 +15,7 @@ from adaclip.data.layouts.common import Item
 from adaclip.data.manifest import ManifestRow, write_manifest
 from adaclip.data.metajson import write_meta
 from adaclip.data.options import COMMON, Options
-from adaclip.data.originals import open_original
+from adaclip.data.originals import as_given, open_original
 from adaclip.data.place import Placed, folders_of, place
 from adaclip.data.registry import Dataset
 from adaclip.data.unpack import Limits
@@ -98,8 +98,11 @@ def prepare(
             result = _prepare_into(dataset, raw, work, jobs, title, limits)
             _swap(work / "set", out)
             return result
+        except AdaclipError as error:
+            raise type(error)(as_given(str(error), raw, work / "unpacked")) from error
         except OSError as error:
-            raise AdaclipError(f"cannot prepare {out}: {error.strerror or error} ({error.filename})") from error
+            where = f" ({error.filename})" if error.filename else ""
+            raise AdaclipError(f"cannot prepare {out}: {error.strerror or error}{where}") from error
 
 
 def _check_place(raw: Path, out: Path) -> None:

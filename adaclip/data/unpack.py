@@ -151,7 +151,7 @@ def _unpack_zip(archive: Path, target: Path, limits: Limits) -> None:
 
 def _unpack_7z(archive: Path, target: Path, limits: Limits) -> None:
     import py7zr
-    from py7zr.exceptions import ArchiveError, PasswordRequired
+    from py7zr.exceptions import ArchiveError, CrcError, PasswordRequired
 
     ledger = _Ledger(target, limits)
     try:
@@ -163,6 +163,8 @@ def _unpack_7z(archive: Path, target: Path, limits: Limits) -> None:
             packed.extractall(target)
     except PasswordRequired as error:
         raise _Refused("it is encrypted") from error
+    except CrcError as error:
+        raise AdaclipError(f"{archive} is damaged (a checksum in it does not fit): get it again") from error
     except (ArchiveError, ValueError) as error:
         raise AdaclipError(f"{archive} is damaged ({error}): get it again") from error
 

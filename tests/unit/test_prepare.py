@@ -387,6 +387,18 @@ def test_damaged_archive(raw: Path, out: Path, tmp_path: Path) -> None:
     assert list(out.parent.iterdir()) == []
 
 
+def test_what_is_wrong_in_an_archive_is_named_by_the_archive(raw: Path, out: Path, tmp_path: Path) -> None:
+    """The folder that it was unpacked to is gone when a person reads the error."""
+    damage(raw / "nut/test/good/000.png")
+    archive = Path(shutil.make_archive(str(tmp_path / "set"), "zip", raw))
+    with pytest.raises(AdaclipError, match=rf"cannot decode {archive}/nut/test/good/000\.png"):
+        run(archive, out)
+    shutil.rmtree(raw / "nut/test")
+    archive = Path(shutil.make_archive(str(tmp_path / "other"), "zip", raw))
+    with pytest.raises(AdaclipError, match=rf"{archive} is not in a known layout"):
+        run(archive, out)
+
+
 def test_a_list_is_no_archive(raw: Path, out: Path) -> None:
     (raw / "manifest.csv").write_text("image,label\n")
     with pytest.raises(AdaclipError, match="give the folder that holds it"):

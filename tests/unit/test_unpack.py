@@ -186,6 +186,15 @@ def test_a_truncated_archive_is_damaged(kind: str, tmp_path: Path) -> None:
     refuse(archive, tmp_path / "deep/out", "damaged")
 
 
+def test_a_7z_whose_content_was_changed_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    archive = seven_of(tmp_path / "a.7z", {"a.bin": os.urandom(5_000)})
+    content = bytearray(archive.read_bytes())
+    content[2_000:2_100] = bytes(100)
+    archive.write_bytes(content)
+    refuse(archive, tmp_path / "deep/out", r"damaged \(a checksum in it does not fit\)")
+
+
 @pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><html>quota</html>", b"\x89PNG\r\n" + bytes(600)])
 def test_what_is_no_archive_is_named(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
