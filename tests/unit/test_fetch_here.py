@@ -7,10 +7,13 @@ import json
 import os
 import resource
 import shutil
+import socket
+import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -289,6 +292,19 @@ def test_loopback_continues_unless_the_file_has_changed(tmp_path: Path) -> None:
         (lab / "nuts.zip").write_bytes(archive(1))
         changed = session.get(base + "nuts.zip", headers={"Range": "bytes=100-", "If-Range": tag})
         assert (changed.status_code, changed.content) == (200, archive(1))
+
+
+def test_loopback_says_nothing_of_a_reader_that_goes_away(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    lab = mirror(tmp_path / "lab")
+    with loopback.serve(lab) as base:
+        with socket.create_connection(("127.0.0.1", urlsplit(base).port)) as reader:
+            reader.sendall(b"GET /nuts.zip HTTP/1.1\r\nRange: bytes=%d-\r\n\r\n" % (len(CONTENT) - 1))
+            reader.recv(1)
+            # Closing resets the connection, as that of a killed process, while the server waits for another request.
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with session_for(base) as session:
+            assert session.get(base + "nuts.zip").content == CONTENT
+    assert capfd.readouterr().err == ""
 
 
 def test_a_download_by_itself_returns_its_checksum(tmp_path: Path) -> None:

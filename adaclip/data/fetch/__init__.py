@@ -89,7 +89,10 @@ def fetch(
         say(f"{dataset.id}: {own[0]} is your own, nothing is fetched")
         return Fetched([], 0, "own")
     if not dataset.sources:
-        raise UsageError(f"data set '{dataset.id}' has no sources: put it into {out}, or say where it is ('raw')")
+        raise UsageError(
+            f"data set '{dataset.id}' has no sources: put it into {out}, or say where it is ('raw'); "
+            "adaclip data list shows the sets that have"
+        )
     busy = f"{dataset.id}: waiting for another adaclip that fetches it"
     with alone(out.parent / f".{out.name}.lock", waiting=lambda: say(busy)):
         return _fetch_alone(dataset, out, lock, mirror, accepted, network, say)

@@ -185,7 +185,7 @@ def _check_room(partial: Partial, total: int | None) -> None:
     free = shutil.disk_usage(partial.path.parent).free
     if missing > free:
         raise AdaclipError(
-            f"{partial.path.parent} has room for {free / 1e9:.2f} GB, but {missing / 1e9:.2f} GB of "
+            f"{partial.path.parent} has room for {free / 1e9:.3g} GB, but {missing / 1e9:.3g} GB of "
             f"{partial.path.stem} are to come: make room, or point 'data' of the configuration to a larger disk"
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from email.utils import formatdate
@@ -52,6 +53,11 @@ class _Server(ThreadingHTTPServer):
         """Bind without asking the name service who 127.0.0.1 is, which can take seconds."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a reader that went away; print everything else, as always."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class FolderHandler(BaseHTTPRequestHandler):
