@@ -33,7 +33,9 @@ def how_to_accept(datasets: Collection[Dataset]) -> str:
         for (licence, url), group in by_terms.items()
     )
     ids = ", ".join(dataset.id for dataset in datasets)
+    one = next(iter(datasets)).id
     return (
-        f"fetched once you accept their terms: {terms}. Read them, then write 'licences: {{accept: [{ids}]}}' (or "
-        "accept: all) into the configuration; a single set can be fetched with adaclip data fetch ID --accept-licence"
+        f"fetched once you accept their terms: {terms}. Read them, then say so: add --config "
+        f"'licences={{accept: [{ids}]}}' (or accept: all) to the command of snakemake, or write 'licences: {{accept: "
+        f"[{ids}]}}' into the configuration; for one set by hand: adaclip data fetch {one} --accept-licence"
     )

@@ -159,8 +159,8 @@ def test_a_user_s_set_from_a_server_that_stumbles(web: Site, tmp_path: Path) -> 
     assert web.asked == []
     assert planned(project) == {("fetch", "nuts"), ("prepare", "nuts")}, "a dry run needs no consent"
 
-    write(project, {**config, "licences": {"accept": ["nuts"]}})
-    project.run("--cores", "1", "prepared")
+    assert "--config 'licences={accept: [nuts]}'" in said
+    project.run("--cores", "1", "prepared", "--config", "licences={accept: [nuts]}")
     assert web.sent["/nuts.zip"] == len(content)
     facts = json.loads((project.folder / "data/prepared/nuts/prepared.json").read_text())
     assert facts["counts"]["test"] == {"normal": 2, "anomalous": 2}
