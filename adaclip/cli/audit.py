@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from adaclip.cli.common import verb
+from adaclip.cli.common import positive, verb
 
 
 def add_audit_verbs(verbs: Any) -> None:
@@ -16,7 +16,9 @@ def add_audit_verbs(verbs: Any) -> None:
     overview.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for overview.json and thumbnails"
     )
-    overview.add_argument("--jobs", type=int, metavar="N", help="processes that decode (default: one for each core)")
+    overview.add_argument(
+        "--jobs", type=positive, metavar="N", help="processes that decode (default: one for each core)"
+    )
 
     audit = verbs.add_parser(
         "audit",
@@ -34,7 +36,9 @@ def add_audit_verbs(verbs: Any) -> None:
     )
     fingerprint.add_argument("--manifest", type=Path, required=True, metavar="FILE", help="manifest of the set")
     fingerprint.add_argument("--out", type=Path, required=True, metavar="FILE", help="CSV file to write")
-    fingerprint.add_argument("--jobs", type=int, metavar="N", help="processes that decode (default: one for each core)")
+    fingerprint.add_argument(
+        "--jobs", type=positive, metavar="N", help="processes that decode (default: one for each core)"
+    )
 
     compare = verb(
         parts,

@@ -25,6 +25,14 @@ def verb(
     return parser
 
 
+def positive(text: str) -> int:
+    """A whole number from 1, for `type` of an argument."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
+    return number
+
+
 def add_runtime(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say where and with how many processes to compute."""
     group = parser.add_argument_group("runtime")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from adaclip.cli.common import verb
+from adaclip.cli.common import positive, verb
 
 
 def add_data(verbs: Any) -> None:
@@ -76,10 +76,14 @@ def add_data(verbs: Any) -> None:
     prepare.add_argument(
         "--entry", metavar="SETTINGS", help="registry keys of this set, as under `datasets` in a config"
     )
-    prepare.add_argument("--jobs", type=int, metavar="N", help="processes that decode (default: one for each core)")
+    prepare.add_argument(
+        "--jobs", type=positive, metavar="N", help="processes that decode (default: one for each core)"
+    )
     limits = prepare.add_argument_group("limits of an archive", "What is larger is not unpacked.")
-    limits.add_argument("--max-gb", type=float, default=64, metavar="N", help="of its files (default: %(default)s)")
-    limits.add_argument("--max-files", type=int, default=500_000, metavar="N", help="(default: %(default)s)")
+    limits.add_argument(
+        "--max-gb", type=gigabytes, default="64", metavar="N", help="of its files (default: %(default)s)"
+    )
+    limits.add_argument("--max-files", type=positive, default=500_000, metavar="N", help="(default: %(default)s)")
 
     docs = verb(
         parts,
@@ -89,6 +93,14 @@ def add_data(verbs: Any) -> None:
         "Only the marked block of each page is replaced.",
     )
     docs.add_argument("--out", type=Path, default=Path("docs/datasets"), metavar="DIR", help="(default: %(default)s)")
+
+
+def gigabytes(text: str) -> int:
+    """Gigabytes as bytes, for `type` of an argument."""
+    number = float(text)
+    if not 0 < number < 1e9:
+        raise argparse.ArgumentTypeError(f"must be more than 0, not {text}")
+    return int(number * 1e9)
 
 
 def _data_docs(arguments: argparse.Namespace) -> None:
@@ -146,7 +158,7 @@ def _data_prepare(arguments: argparse.Namespace) -> None:
 
     entry = read_mapping(arguments.entry, "entry") if arguments.entry else None
     dataset = dataset_for(arguments.id, entry)
-    limits = Limits(int(arguments.max_gb * 1e9), arguments.max_files)
+    limits = Limits(arguments.max_gb, arguments.max_files)
     summary = prepare(dataset, arguments.raw, arguments.out, arguments.jobs, f"preparing {arguments.id}", limits)
     for warning in summary.warnings:
         print(f"adaclip: warning: {warning}", file=sys.stderr)

@@ -121,6 +121,8 @@ def test_interrupted(monkeypatch, capsys):
         ("train",),
         ("train", "--backbone", BACKBONE, "--out", "x", "--seed", "one"),
         ("data", "prepare", "mvtec"),
+        ("data", "prepare", "mvtec", "--raw", "x", "--out", "y", "--jobs", "0"),
+        ("data", "prepare", "mvtec", "--raw", "x", "--out", "y", "--max-gb", "nan"),
         ("evaluate", "--unknown"),
     ],
 )
