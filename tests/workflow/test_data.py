@@ -122,6 +122,11 @@ def test_the_paper_plans_all_14_from_the_network(tmp_path: Path) -> None:
     draw_tree("btad", project.folder / "data/raw/btad", images=4, size=64)
     write(project, {"extends": "config/paper.yaml", "datasets": {"visa": {"raw": "elsewhere/visa"}}})
     assert planned(project) == both - {("fetch", "btad"), ("fetch", "visa")}
+    # A fault in the configuration that is taken when none is named: Snakemake reads a copy of it.
+    write(project, {})
+    with (project.folder / "config/paper.yaml").open("a", encoding="utf-8") as paper:
+        paper.write("licens: {accept: all}\n")
+    assert "\nconfig/paper.yaml: top level: unknown key 'licens'" in project.run("-n", fails=True)
 
 
 def packed(folder: Path) -> bytes:

@@ -29,13 +29,15 @@ from adaclip.report.names import figure_names, metric_names, panel_names, table_
 # The program `adaclip` of this Python, also when its environment was not activated.
 shell.prefix(f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
+WHERE = str(workflow.configfiles[-1]) if workflow.configfiles else "configuration"
 # With --configfile, Snakemake would merge the two.
 if not {"experiments", "extends"} & config.keys():
+    # What Snakemake reads is a copy in its cache; the file to mend is this one.
+    WHERE = "config/paper.yaml"
 
     configfile: workflow.source_path("../../config/paper.yaml")
 
 
-WHERE = str(workflow.configfiles[-1]) if workflow.configfiles else "configuration"
 try:
     config = extend(config, WHERE)
     CONFIG = parse_config(config, WHERE)
