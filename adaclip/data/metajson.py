@@ -33,11 +33,12 @@ class MetaEntry:
 
 
 def is_meta(path: Path) -> bool:
-    """Whether a file has the shape of the interchange format (`meta.json` is a common name)."""
-    try:
-        value = read_json(path)
-    except AdaclipError:
-        return False
+    """Whether a file has the shape of the interchange format (`meta.json` is a common name).
+
+    Raises:
+        AdaclipError: it is no JSON, or cannot be read: to pass it over would lose what it says.
+    """
+    value = read_json(path)
     return (
         isinstance(value, dict)
         and bool(value)

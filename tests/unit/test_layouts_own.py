@@ -57,6 +57,13 @@ def test_meta_of_something_else_is_passed_over(tmp_path: Path) -> None:
     assert read(tmp_path, "mvtec").layout == "mvtec"
 
 
+def test_a_damaged_meta_is_not_passed_over(tmp_path: Path) -> None:
+    repackaged(tmp_path)
+    (tmp_path / "meta.json").write_text('{"test": {')
+    with pytest.raises(AdaclipError, match=r"cannot read .*meta\.json as JSON"):
+        read(tmp_path, "mvtec")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
