@@ -127,8 +127,16 @@ def _undefined(names: tuple[str, ...], reason: str) -> MetricResult:
     return MetricResult(dict.fromkeys(names, math.nan), dict.fromkeys(names, reason))
 
 
+def _array(values: Any, dtype: Any = None) -> npt.NDArray[Any]:
+    """Lists, NumPy arrays, or tensors of any device and precision as an array, without importing torch."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        values = values.float() if values.is_floating_point() and values.element_size() < 4 else values
+    return np.asarray(values, dtype=dtype)
+
+
 def _image_sketches(labels: Any, scores: Any) -> tuple[Sketch, Sketch]:
-    labels, scores = np.asarray(labels).ravel(), np.asarray(scores, dtype=np.float64).ravel()
+    labels, scores = _array(labels).ravel(), _array(scores, np.float64).ravel()
     if labels.shape != scores.shape:
         raise AdaclipError(f"{labels.size} labels but {scores.size} scores: give one score for each label")
     if not np.isin(labels, (0, 1)).all():
@@ -151,7 +159,7 @@ def image_metrics(labels: Any, scores: Any) -> MetricResult:
     """Image-level AUROC, F1-max and average precision.
 
     Args:
-        labels: (images,), 0 normal or 1 anomalous.
+        labels: (images,), 0 normal or 1 anomalous; a list, a NumPy array or a tensor, here and below.
         scores: (images,), higher is more anomalous.
 
     Returns:
@@ -245,7 +253,7 @@ class PixelMetrics:
         Raises:
             AdaclipError: shapes differ, or a value that cannot be.
         """
-        masks, maps = np.asarray(masks), np.asarray(maps, dtype=np.float32)
+        masks, maps = _array(masks), _array(maps, np.float32)
         if masks.shape != maps.shape or masks.ndim not in (2, 3):
             raise AdaclipError(f"masks are {masks.shape}, maps {maps.shape}: give both as (batch, height, width)")
         if masks.dtype != bool:

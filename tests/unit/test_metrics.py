@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import label
@@ -262,6 +263,19 @@ def test_curves_end_where_they_should():
 def test_bad_pixels_are_refused(masks, maps, words):
     with pytest.raises(AdaclipError, match=words):
         PixelMetrics().update(masks, maps)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_tensors_of_any_kind_give_what_arrays_give(precision):
+    masks = torch.zeros(2, 6, 6, dtype=torch.bool)
+    masks[0, 1:3, 1:4] = True
+    maps = torch.linspace(0, 1, 72).reshape(2, 6, 6).to(precision)
+    expected, meter = PixelMetrics(), PixelMetrics()
+    expected.update(masks.numpy(), maps.float().numpy())
+    meter.update(masks.float(), maps.requires_grad_())
+    assert meter.compute() == expected.compute()
+    scores = torch.tensor([0.25, 0.5, 0.75], dtype=precision, requires_grad=True)
+    assert image_metrics(torch.tensor([0, 1, 0]), scores) == image_metrics([0, 1, 0], [0.25, 0.5, 0.75])
 
 
 def test_bad_image_scores_are_refused():
