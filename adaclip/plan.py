@@ -145,7 +145,7 @@ def _check(experiment: Experiment, config: Config) -> None:
         raise UsageError(f"{where}: give auxiliary data to train on, or method: untrained")
     if experiment.method != "adaclip" and experiment.auxiliary:
         raise UsageError(f"{where}: method {experiment.method} takes no auxiliary data: leave it out")
-    if experiment.model.prompt_type == "none" and experiment.train.freeze_projections:
+    if "none" in (experiment.model.prompt_type, experiment.model.prompt_branch) and experiment.train.freeze_projections:
         raise UsageError(f"{where}: no prompts and frozen projections leave nothing to train")
     if experiment.train.selection in experiment.auxiliary:
         raise UsageError(

@@ -88,6 +88,10 @@ def test_a_baseline_ignores_the_settings_that_it_does_not_use():
             {"auxiliary": ["mvtec"], "model": {"prompt_type": "none"}, "train": {"freeze_projections": True}},
             "nothing to train",
         ),
+        (
+            {"auxiliary": ["mvtec"], "model": {"prompt_branch": "none"}, "train": {"freeze_projections": True}},
+            "nothing to train",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(experiment, message):
