@@ -128,7 +128,7 @@ class Backbone(nn.Module):
             The patch tokens (batch, L, W) after each feature block, and the image embedding (batch, E), not normalised.
 
         Raises:
-            UsageError: images of another size.
+            UsageError: images of another shape.
         """
         self._check_size(images)
         visual = self.clip.visual
@@ -156,7 +156,7 @@ class Backbone(nn.Module):
             (batch, 1 + L, E), the class token first, not normalised.
 
         Raises:
-            UsageError: images of another size.
+            UsageError: images of another shape.
         """
         self._check_size(images)
         visual = self.clip.visual
@@ -167,6 +167,8 @@ class Backbone(nn.Module):
         return tokens
 
     def _check_size(self, images: Tensor) -> None:
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise UsageError(f"images are {tuple(images.shape)}: give them as (batch, 3, height, width)")
         if images.shape[-2:] != (self.image_size, self.image_size):
             raise UsageError(
                 f"images are {images.shape[-2]} x {images.shape[-1]}, the backbone was made for "
@@ -220,8 +222,8 @@ class Backbone(nn.Module):
 
 
 def load_backbone(
-    model: str,
-    pretrained: str | None = None,
+    model: str | Path,
+    pretrained: str | Path | None = None,
     image_size: int = 518,
     preset: Preset = "reference",
     seed: int = 0,
@@ -243,7 +245,7 @@ def load_backbone(
         The backbone, in evaluation mode, without gradients.
 
     Raises:
-        UsageError: unknown model, tag or preset, or an unsupported architecture or size.
+        UsageError: unknown model, tag, preset or device, or an unsupported architecture or size.
         AdaclipError: the weights cannot be downloaded or do not fit.
 
     Example:
@@ -251,7 +253,8 @@ def load_backbone(
         >>> backbone.encode_image(torch.zeros(1, 3, 56, 56)).shape
         torch.Size([1, 64])
     """
-    settings = BackboneSettings(str(model), pretrained, image_size, preset, seed)
+    weights = str(pretrained) if pretrained is not None else None
+    settings = BackboneSettings(str(model), weights, image_size, preset, seed)
     return make_backbone(settings, device)
 
 
@@ -277,7 +280,11 @@ def make_backbone(settings: BackboneSettings, device: str | torch.device = "cpu"
         raise AdaclipError(f"cannot make backbone {settings.model}{weights}: {reason}") from error
     finally:
         logging.disable(previous)
-    return Backbone(clip, settings).to(device)
+    backbone = Backbone(clip, settings)
+    try:
+        return backbone.to(device)
+    except (RuntimeError, AssertionError) as error:  # how torch says that it has no such device
+        raise UsageError(f"cannot use device '{device}': {reason_of(error)}") from error
 
 
 def reason_of(error: Exception) -> str:

@@ -45,10 +45,11 @@ class PlainCLIP(AdaCLIP):
         text_features: Tensor | None = None,
     ) -> Prediction:
         """Anomaly map and score of each image; arguments as for `AdaCLIP.predict` (the image embedding is not used)."""
-        tokens = F.normalize(self.backbone.encode_tokens(images.to(self.backbone.device)).float(), dim=-1)
+        device = self.backbone.device
+        tokens = F.normalize(self.backbone.encode_tokens(images.to(device)).float(), dim=-1)
         if text_features is None:
             text_features = self.text_features(categories)
-        with torch.autocast(images.device.type, enabled=False):
+        with torch.autocast(device.type, enabled=False):
             logits = SCALE * tokens @ text_features.float()  # (batch, 1 + L, 2)
         return Prediction(self.anomaly_map([logits[:, 1:]]), logits[:, 0].softmax(dim=-1)[:, 1])
 

@@ -77,7 +77,8 @@ class AdaCLIP(nn.Module):
         fusion_weight: weight of the clusters in the fusion.
 
     Raises:
-        UsageError: prompts deeper than a tower or longer than its context.
+        UsageError: an unknown type or branch, prompts deeper than a tower or longer than its context, or a number that
+            cannot be.
 
     Example:
         >>> from adaclip.backbone import load_backbone
@@ -102,6 +103,11 @@ class AdaCLIP(nn.Module):
             raise UsageError(
                 f"prompt type '{prompt_type}' on branch '{prompt_branch}': use S, D, SD or none on V, L, VL or none"
             )
+        for number, value in (("depth", prompt_depth), ("length", prompt_length)):
+            if value < 1:
+                raise UsageError(f"prompt_{number} {value}: must be at least 1; prompt_type none has no prompts")
+        if clusters < 1 or not 0 <= fusion_weight <= 1:
+            raise UsageError(f"clusters {clusters}, fusion_weight {fusion_weight}: at least 1, and from 0 to 1")
         self.settings = ModelSettings(
             prompt_type, prompt_branch, prompt_depth, prompt_length, fusion, clusters, fusion_weight
         )
@@ -153,10 +159,14 @@ class AdaCLIP(nn.Module):
 
         Returns:
             (batch, E, 2), columns normal and abnormal, L2-normalised.
+
+        Raises:
+            UsageError: the image embedding is needed and missing.
         """
         dynamic = None
         if self.dynamic_text_prompt_generator is not None:
-            assert image_embedding is not None, "dynamic text prompts need the frozen image embedding"
+            if image_embedding is None:
+                raise UsageError("dynamic text prompts need the frozen image embedding: give image_embedding")
             dynamic = self.dynamic_text_prompt_generator(image_embedding)  # (batch, M, text width)
         depth = self.settings.prompt_depth
         prompts = combine(self.text_prompter, dynamic, depth)
@@ -194,7 +204,7 @@ class AdaCLIP(nn.Module):
             text_features: (batch, E, 2) to use instead of computing them; only where they do not depend on the image.
 
         Raises:
-            UsageError: images and categories differ in number.
+            UsageError: images and categories differ in number, or images of another shape.
         """
         if len(images) != len(categories):
             raise UsageError(f"{len(images)} images but {len(categories)} categories: give one for each image")

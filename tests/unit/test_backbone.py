@@ -160,6 +160,15 @@ def test_seed_makes_the_weights_and_leaves_the_callers_generator_alone():
     assert not torch.equal(first.clip.visual.proj, other.clip.visual.proj)
 
 
+def test_paths_need_not_be_text(tmp_path):
+    weights = write_weights(tmp_path / "weights.pt")
+    backbone = adaclip.load_backbone(Path(write_config(tmp_path)), weights, image_size=56)
+    assert backbone.settings.pretrained == str(weights)
+    adaclip.save_checkpoint(adaclip.AdaCLIP(backbone, prompt_depth=3), tmp_path / "mine.safetensors")
+    model, _ = adaclip.load_model(tmp_path / "mine.safetensors")
+    torch.testing.assert_close(model.backbone.encode_image(images(56)), backbone.encode_image(images(56)))
+
+
 def test_is_frozen(tiny):
     assert not any(value.requires_grad for value in tiny.parameters())
     assert not tiny.train().training
@@ -233,6 +242,7 @@ def test_weights_that_cannot_be_fetched_give_one_line(monkeypatch):
         ("coca_ViT-B-32", {"image_size": 32}, "coca_ViT-B-32 is not supported"),
         ("tiny", {"image_size": 3}, "use 8"),
         ("tiny", {"image_size": 0}, "use 8"),
+        ("tiny", {"device": "gpu"}, "cannot use device 'gpu'"),
     ],
 )
 def test_impossible_backbones_are_refused(model, options, words, monkeypatch):

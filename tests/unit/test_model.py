@@ -152,6 +152,10 @@ def test_no_learned_prompts_leaves_plain_clip_and_projections(tiny):
         ({"prompt_depth": 9}, "8 blocks of the vision tower"),
         ({"prompt_depth": 5}, "4 blocks of the text tower"),
         ({"prompt_length": 77}, "context of 77 tokens"),
+        ({"prompt_length": 0}, "prompt_length 0: must be at least 1"),
+        ({"prompt_depth": -1}, "prompt_depth -1: must be at least 1"),
+        ({"clusters": 0}, "clusters 0"),
+        ({"fusion_weight": 1.5}, "fusion_weight 1.5"),
     ],
 )
 def test_impossible_prompts_are_refused(tiny, options, words):
@@ -177,3 +181,7 @@ def test_wrong_input_is_one_clear_error(tiny):
         model.predict(images(2), ["bolt"])
     with pytest.raises(UsageError, match="images are 64 x 64, the backbone was made for 56 x 56"):
         model.predict(images(1, side=64), ["bolt"])
+    with pytest.raises(UsageError, match=r"images are \(1, 1, 56, 56\)"):
+        model.predict(images(1)[:, :1], ["bolt"])
+    with pytest.raises(UsageError, match="give image_embedding"):
+        model.text_features(["bolt"])
