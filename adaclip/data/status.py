@@ -50,17 +50,21 @@ def describe(dataset: Dataset, data: Path) -> Status:
     if here:
         return Status("original here", size_of(raw), prepare)
     if dataset.sources and dataset.raw is None:
-        return _missing(dataset, raw)
+        return _missing(dataset, raw, data)
     source = f" from {dataset.url}" if dataset.url else ""
     return Status("missing", None, f"put the original{source} into {raw}")
 
 
-def _missing(dataset: Dataset, raw: Path) -> Status:
+def _missing(dataset: Dataset, raw: Path, data: Path) -> Status:
     """A set that can be fetched; an unfinished download counts as what is here."""
     sizes = [file.size for file in dataset.sources[0].files]
     known = sum(size for size in sizes if size is not None) if None not in sizes else None
     begun = sum(path.stat().st_size for path in source_files(dataset, raw))
-    command = f"adaclip data fetch {dataset.id}" + (" --accept-licence" if dataset.accept else "")
+    where = "" if data == Path("data") else f" --data {data}"
+    consent = " --accept-licence" if dataset.accept else ""
+    # Only the configuration knows where a set of the user's own comes from.
+    own = f"snakemake --cores all {data}/prepared/{dataset.id}/manifest.csv, with its configuration"
+    command = f"adaclip data fetch {dataset.id}{where}{consent}" if dataset.built_in else own
     kinds = ", then ".join(dict.fromkeys(source.kind for source in dataset.sources))
     goes_on = ", goes on where it stopped" if begun else ""
     by_hand = f", or put the original from {dataset.url} into {raw}" if dataset.url else ""

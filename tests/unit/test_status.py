@@ -15,7 +15,11 @@ from tests.sets import write_set
 def test_nothing_is_here(tmp_path: Path) -> None:
     status = describe(load_registry()["mvtec"], tmp_path)
     assert (status.state, status.size) == ("missing", None)
-    assert status.text.startswith("adaclip data fetch mvtec --accept-licence (http, then gdrive), or put the original")
+    assert status.text.startswith(
+        f"adaclip data fetch mvtec --data {tmp_path} --accept-licence (http, then gdrive), or "
+    )
+    usual = describe(load_registry()["isic"], Path("data"))
+    assert usual.text.startswith("adaclip data fetch isic (http, then gdrive), or put the original")
     assert status.text.endswith(f"into {tmp_path}/raw/mvtec")
 
 
@@ -26,7 +30,7 @@ def test_a_download_has_begun(tmp_path: Path) -> None:
     (folder / "ISBI2016_ISIC_Part1_Test_GroundTruth.zip.part").write_bytes(bytes(5))
     status = describe(load_registry()["isic"], tmp_path)
     assert (status.state, status.size) == ("missing", 15)
-    assert "adaclip data fetch isic (http, then gdrive, goes on where it stopped)" in status.text
+    assert f"adaclip data fetch isic --data {tmp_path} (http, then gdrive, goes on where it stopped)" in status.text
 
 
 def test_the_archives_are_here(tmp_path: Path) -> None:
@@ -52,6 +56,9 @@ def test_sizes_of_the_archives_to_come(tmp_path: Path) -> None:
     files = [{"name": f"{n}.zip", "url": f"https://example.org/{n}.zip", "bytes": n} for n in (1, 2)]
     dataset = dataset_for("nuts", {"sources": [{"kind": "http", "files": files}]})
     assert describe(dataset, tmp_path).size == 3
+    assert describe(dataset, Path("data")).text == (
+        "snakemake --cores all data/prepared/nuts/manifest.csv, with its configuration (http)"
+    )
 
 
 def test_prepared_and_damaged(tmp_path: Path) -> None:
