@@ -9,6 +9,8 @@ from typing import Any
 
 from adaclip.cli.common import positive, verb
 
+ENTRY_HELP = "registry keys of this set, as under `datasets` in a config: a YAML or JSON file, or inline JSON"
+
 
 def add_data(verbs: Any) -> None:
     """Add these verbs."""
@@ -47,7 +49,7 @@ def add_data(verbs: Any) -> None:
         metavar="FILE",
         help="where checksums are recorded that nobody publishes (default: <data>/checksums.lock.yaml)",
     )
-    fetch.add_argument("--entry", metavar="SETTINGS", help="registry keys of this set, as under `datasets` in a config")
+    fetch.add_argument("--entry", metavar="SETTINGS", help=ENTRY_HELP)
     fetch.add_argument("--receipt", type=Path, metavar="FILE", help="JSON of what is there now, for a workflow")
 
     simulate = verb(parts, "simulate", _data_simulate, "draw a small simulated original, packed as the real one is")
@@ -73,9 +75,7 @@ def add_data(verbs: Any) -> None:
     prepare.add_argument("id", metavar="ID", help="the data set's id: a built-in one, or a name for your own")
     prepare.add_argument("--raw", type=Path, required=True, metavar="PATH", help="the original: a folder or an archive")
     prepare.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
-    prepare.add_argument(
-        "--entry", metavar="SETTINGS", help="registry keys of this set, as under `datasets` in a config"
-    )
+    prepare.add_argument("--entry", metavar="SETTINGS", help=ENTRY_HELP)
     prepare.add_argument(
         "--jobs", type=positive, metavar="N", help="processes that decode (default: one for each core)"
     )
