@@ -1,0 +1,57 @@
+"""What the demo's figures must say, whatever they are exactly; `.ci/run` asks after `make demo`.
+
+python tests/demo_figures.py results
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def faults(results: Path) -> list[str]:
+    """Promises that the results do not keep.
+
+    Args:
+        results: the folder that the demo wrote.
+    """
+    summary: dict[str, dict[str, dict[str, float]]] = json.loads((results / "summary.json").read_text())
+    plan: dict[str, Any] = json.loads((results / "plan.json").read_text())
+    methods = {experiment["name"]: experiment["method"] for experiment in plan["experiments"]}
+    found = []
+    for name, method in methods.items():
+        figures = {key: value for part in summary[name].values() for key, value in part.items()}
+        if method == "oracle" and set(figures.values()) != {100.0}:
+            found.append(f"{name}: the ground truth itself has {figures}")
+        aurocs = {key: value for key, value in summary[name]["average"].items() if key.endswith("auroc")}
+        if method == "random" and not all(40 < value < 60 for value in aurocs.values()):
+            found.append(f"{name}: a random score has {aurocs}")
+    first = next(e for e in plan["experiments"] if e["method"] == "adaclip")
+    untrained = next(
+        e for e in plan["experiments"] if e["method"] == "untrained" and e["backbone"] == first["backbone"]
+    )
+    shared = [name for name in first["evaluate"] if "pixel_auroc" in summary[untrained["name"]].get(name, {})]
+    ours, theirs = (
+        sum(summary[e["name"]][name]["pixel_auroc"] for name in shared) / len(shared) for e in (first, untrained)
+    )
+    if ours < max(50, theirs) + 20:
+        found.append(f"{first['name']}: pixel AUROC {ours:.1f} on {shared}, untrained {theirs:.1f}, chance 50")
+    for e in plan["experiments"]:
+        both = set(e["auxiliary"]) & set(e["evaluate"])
+        if both:
+            found.append(f"{e['name']} was evaluated on its own auxiliary data: {both}")
+    page = (results / "report" / "index.html").read_text()
+    found += [
+        f"the page lacks {title!r}" for table in plan["tables"] if (title := html.escape(table["title"])) not in page
+    ]
+    print(f"pixel AUROC on {len(shared)} sets never seen: {ours:.1f} trained, {theirs:.1f} untrained")
+    return found
+
+
+if __name__ == "__main__":
+    problems = faults(Path(sys.argv[1]))
+    print(*problems, sep="\n")
+    sys.exit(bool(problems))
