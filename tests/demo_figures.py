@@ -43,10 +43,8 @@ def faults(results: Path) -> list[str]:
         both = set(e["auxiliary"]) & set(e["evaluate"])
         if both:
             found.append(f"{e['name']} was evaluated on its own auxiliary data: {both}")
-    page = (results / "report" / "index.html").read_text()
-    found += [
-        f"the page lacks {title!r}" for table in plan["tables"] if (title := html.escape(table["title"])) not in page
-    ]
+    page = html.unescape((results / "report" / "index.html").read_text())
+    found += [f"the page lacks {title!r}" for table in plan["tables"] if (title := table["title"]) not in page]
     print(f"pixel AUROC on {len(shared)} sets never seen: {ours:.1f} trained, {theirs:.1f} untrained")
     return found
 

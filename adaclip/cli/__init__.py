@@ -22,6 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Loading PyTorch makes a million objects. A collector that walks them again and again, and their release one by one
     at the end, would take as long as the loading itself.
 
+    argparse prints its own usage errors and exits with 2.
+
     Args:
         argv: arguments without the program's name; default the process's.
 
@@ -30,18 +32,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         one line on standard error.
     """
     if argv is not None:
-        return _run(argv)
+        return _run(build_parser().parse_args(argv))
     gc.set_threshold(200_000)
-    code = _run(None)
+    code = _run(build_parser().parse_args(namespace=argparse.Namespace(own_process=True)))
     if "torch" in sys.modules:
         sys.stderr.flush()
         os._exit(code)
     return code
 
 
-def _run(argv: Sequence[str] | None) -> int:
-    # argparse prints its own usage errors and exits with 2.
-    arguments = build_parser().parse_args(argv)
+def _run(arguments: argparse.Namespace) -> int:
     try:
         arguments.run(arguments)
         sys.stdout.flush()

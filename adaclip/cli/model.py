@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from adaclip.cli.common import add_runtime, verb
+from adaclip.cli.start import start_model
 from adaclip.errors import UsageError
 
 
@@ -137,6 +138,7 @@ def _features(arguments: argparse.Namespace) -> None:
     from adaclip.settings import BackboneSettings, read_settings
 
     backbone = read_settings(BackboneSettings, "backbone", arguments.backbone)
+    start_model(arguments)
     from adaclip.device import take_device
     from adaclip.features import compute_features
 
@@ -157,6 +159,7 @@ def _train(arguments: argparse.Namespace) -> None:
         )
     if (arguments.selection_manifest is None) != (arguments.selection_features is None):
         raise UsageError("give --selection-manifest and --selection-features together")
+    start_model(arguments)
     from adaclip.device import take_device
     from adaclip.train import Source, train
 
@@ -189,6 +192,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from adaclip.settings import EvaluateSettings, read_settings
 
     settings = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
+    start_model(arguments)
     from adaclip.device import take_device
     from adaclip.evaluate import evaluate
 
@@ -212,6 +216,7 @@ def _baseline(arguments: argparse.Namespace) -> None:
     settings = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
     name = arguments.name or arguments.method
     if arguments.method == "clip":
+        start_model(arguments)
         from adaclip.baselines import evaluate_clip
         from adaclip.device import take_device
 
@@ -238,6 +243,7 @@ def _score(arguments: argparse.Namespace) -> None:
 
     settings = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
     backbone = read_settings(BackboneSettings, "backbone", arguments.backbone) if arguments.backbone else None
+    start_model(arguments)
     from adaclip.device import take_device
     from adaclip.score import score_folder
 
