@@ -52,12 +52,16 @@ def compute_features(
         for batch in batches(dataset, BATCH_SIZE, workers=workers, pin=device.type == "cuda"):
             embeddings[batch.index] = backbone.encode_image(batch.images.to(device)).cpu()
             bar.update(len(batch.index))
-    metadata = {
+    write_tensors(out, {"embeddings": embeddings}, _origin(settings, manifest, split))
+
+
+def _origin(settings: BackboneSettings, manifest: str | Path, split: str) -> dict[str, str]:
+    """What embeddings were computed from, as the metadata of their file."""
+    return {
         "backbone": json.dumps(as_dict(settings), sort_keys=True),
         "manifest_sha256": sha256_of(manifest),
         "split": split,
     }
-    write_tensors(out, {"embeddings": embeddings}, metadata)
 
 
 def read_features(path: str | Path, settings: BackboneSettings, manifest: str | Path, split: str = "test") -> Tensor:
@@ -75,12 +79,7 @@ def read_features(path: str | Path, settings: BackboneSettings, manifest: str | 
         raise AdaclipError(f"no such features: {path}: run adaclip features") from None
     except (safetensors.SafetensorError, OSError) as error:
         raise AdaclipError(f"cannot read features {path}: {error}: run adaclip features again") from error
-    expected = {
-        "backbone": json.dumps(as_dict(settings), sort_keys=True),
-        "manifest_sha256": sha256_of(manifest),
-        "split": split,
-    }
-    for key, value in expected.items():
+    for key, value in _origin(settings, manifest, split).items():
         if metadata.get(key) != value:
             what = key.removesuffix("_sha256")
             raise AdaclipError(
