@@ -151,7 +151,7 @@ def _count(plan: Plan, name: str, expected: Mapping[str, int]) -> int:
     if prepared.is_file():
         return sum(int(count) for count in read_json(prepared)["counts"]["test"].values())
     simulate = plan.config.simulate
-    # Drawn sets have up to three categories, and as many normal as anomalous images.
+    # The most that a drawn set has: four categories, or one photograph cut into several images.
     return 4 * simulate["images"] if simulate is not None else sum(expected.values())
 
 
