@@ -46,11 +46,11 @@ PACKAGES = (
 #: Heading of each section of tables and figures, in the order of the page.
 SECTIONS = {
     "paper": "The paper's tables",
-    "measured": "All measurements",
-    "leaderboard": "Among the published methods",
+    "measured": "Measurements",
+    "leaderboard": "Leaderboard",
     "data": "Data sets",
-    "audit": "Images that occur twice",
-    "cost": "Cost of every job",
+    "audit": "Leakage audit",
+    "cost": "Cost",
 }
 
 
