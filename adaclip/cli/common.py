@@ -8,7 +8,12 @@ from typing import Any
 
 
 def verb(
-    verbs: Any, name: str, run: Callable[[argparse.Namespace], None], summary: str, details: str = ""
+    verbs: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    summary: str,
+    details: str = "",
+    epilog: str | None = None,
 ) -> argparse.ArgumentParser:
     """Add a verb.
 
@@ -18,9 +23,10 @@ def verb(
         run: called with the parsed arguments.
         summary: one line, small letter first, without a full stop.
         details: further sentences for the verb's own help.
+        epilog: what stands at the end of it.
     """
     description = summary[0].upper() + summary[1:] + "." + (f" {details}" if details else "")
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=summary, description=description)
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=summary, description=description, epilog=epilog)
     parser.set_defaults(run=run)
     return parser
 
@@ -33,13 +39,20 @@ def positive(text: str) -> int:
     return number
 
 
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must be 0 or more, not {text}")
+    return number
+
+
 def add_runtime(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say where and with how many processes to compute."""
     group = parser.add_argument_group("runtime")
     group.add_argument(
         "--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to compute (default: %(default)s)"
     )
-    group.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: PyTorch's choice)")
+    group.add_argument("--threads", type=positive, metavar="N", help="CPU threads (default: PyTorch's choice)")
     group.add_argument(
-        "--workers", type=int, default=0, metavar="N", help="processes that decode images (default: %(default)s)"
+        "--workers", type=_natural, default=0, metavar="N", help="processes that decode images (default: %(default)s)"
     )

@@ -10,16 +10,24 @@ from adaclip.cli.common import add_runtime, verb
 from adaclip.cli.start import start_model
 from adaclip.errors import UsageError
 
+#: At the end of the help of every verb that takes settings.
+SETTINGS = (
+    "SETTINGS is a YAML or JSON file, or inline JSON such as "
+    """'{"model": "ViT-L-14-336", "pretrained": "openai", "image_size": 518}'; config/README.md explains every key."""
+)
+
 
 def add_model_verbs(verbs: Any) -> None:
     """Add these verbs."""
-    features = verb(verbs, "features", _features, "compute the frozen image embeddings of a prepared set")
+    features = verb(
+        verbs, "features", _features, "compute the frozen image embeddings of a prepared set", epilog=SETTINGS
+    )
     features.add_argument("--backbone", required=True, metavar="SETTINGS", help="backbone settings")
     features.add_argument("--manifest", type=Path, required=True, metavar="FILE", help="manifest of the prepared set")
     features.add_argument("--out", type=Path, required=True, metavar="FILE", help="the .safetensors file to write")
     add_runtime(features)
 
-    train = verb(verbs, "train", _train, "train AdaCLIP on auxiliary data")
+    train = verb(verbs, "train", _train, "train AdaCLIP on auxiliary data", epilog=SETTINGS)
     train.add_argument("--name", default="run", metavar="NAME", help="name of the run (default: %(default)s)")
     train.add_argument(
         "--method",
@@ -57,6 +65,7 @@ def add_model_verbs(verbs: Any) -> None:
         _evaluate,
         "evaluate a checkpoint on a prepared set",
         "A set that the checkpoint was trained on is refused.",
+        epilog=SETTINGS,
     )
     evaluate.add_argument(
         "--checkpoint", type=Path, required=True, metavar="FILE", help="a checkpoint of adaclip train"
@@ -90,6 +99,7 @@ def add_model_verbs(verbs: Any) -> None:
         "evaluate a baseline or a control that needs no checkpoint",
         "clip is plain CLIP with the same text ensemble, random a seeded random score and map, "
         "oracle the ground truth itself.",
+        epilog=SETTINGS,
     )
     baseline.add_argument("--method", required=True, choices=("clip", "random", "oracle"), help="what to evaluate")
     baseline.add_argument("--name", metavar="NAME", help="name of the run (default: the method)")
@@ -110,6 +120,7 @@ def add_model_verbs(verbs: Any) -> None:
         _score,
         "score a folder of your own images",
         "No labels are needed: writes scores.csv and one heat map for each image.",
+        epilog=SETTINGS,
     )
     score.add_argument(
         "--checkpoint",

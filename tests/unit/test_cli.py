@@ -120,6 +120,8 @@ def test_interrupted(monkeypatch, capsys):
         ("trian",),
         ("train",),
         ("train", "--backbone", BACKBONE, "--out", "x", "--seed", "one"),
+        ("train", "--backbone", BACKBONE, "--out", "x", "--threads", "0"),
+        ("train", "--backbone", BACKBONE, "--out", "x", "--workers", "-1"),
         ("data", "prepare", "mvtec"),
         ("data", "prepare", "mvtec", "--raw", "x", "--out", "y", "--jobs", "0"),
         ("data", "prepare", "mvtec", "--raw", "x", "--out", "y", "--max-gb", "nan"),
