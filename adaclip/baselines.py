@@ -36,7 +36,7 @@ class PlainCLIP(AdaCLIP):
         super().__init__(backbone, prompt_type="none", prompt_branch="none", fusion=False)
         del self.patch_token_layer, self.cls_token_layer
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def predict(
         self,
         images: Tensor,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -140,6 +140,11 @@ class AdaCLIP(nn.Module):
         """The frozen CLIP."""
         return self._backbone[0]
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> AdaCLIP:
+        """What `to`, `cuda` and `cpu` go through: the backbone comes along."""
+        self.backbone._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call, no-any-return]
+
     @property
     def text_depends_on_image(self) -> bool:
         """Whether text features differ from image to image of one category."""
@@ -250,7 +255,7 @@ class AdaCLIP(nn.Module):
         """P(abnormal) of every pixel for each feature block by itself, (batch, S, S) each."""
         return [self.anomaly_map([logits]) for logits in output.patch_logits]
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def predict(
         self,
         images: Tensor,

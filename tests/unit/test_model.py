@@ -185,3 +185,17 @@ def test_wrong_input_is_one_clear_error(tiny):
         model.predict(images(1)[:, :1], ["bolt"])
     with pytest.raises(UsageError, match="give image_embedding"):
         model.text_features(["bolt"])
+
+
+def test_the_backbone_moves_with_the_model():
+    backbone = adaclip.load_backbone("tiny14", image_size=28)
+    model = adaclip.AdaCLIP(backbone).to("meta")
+    assert {tensor.device.type for tensor in (*model.parameters(), *backbone.parameters(), *backbone.buffers())} == {
+        "meta"
+    }
+
+
+def test_a_prediction_is_the_callers_to_change(tiny):
+    prediction = make(tiny).predict(images(1), ["bolt"])
+    assert not prediction.anomaly_map.requires_grad
+    prediction.anomaly_map.mul_(100)
