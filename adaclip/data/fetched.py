@@ -13,6 +13,10 @@ from adaclip.provenance import folder_digest
 
 #: Beside the archives that were fetched: which they are, and what they were.
 NOTE = ".fetched.json"
+#: Lies in every simulated original, and beside its archives: their names are those of the real ones.
+DRAWN_NOTE = "SIMULATED.txt"
+#: The source of what was fetched from such a folder.
+DRAWN = "drawn"
 #: What `state` says of an original that was fetched.
 FETCHED = "fetched"
 _PARTS = (".part", ".part.json")
@@ -38,6 +42,14 @@ class Archive:
 def read_note(folder: Path) -> list[Archive]:
     """The archives that were fetched into a folder; empty when none were."""
     return _read(folder / NOTE)
+
+
+def is_drawn(folder: Path) -> bool:
+    """Whether the archives that were fetched into a folder are simulated ones."""
+    try:
+        return bool(json.loads((folder / NOTE).read_text(encoding="utf-8"))["source"] == DRAWN)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def drop_void_receipt(receipt: Path, folder: Path) -> None:

@@ -241,6 +241,21 @@ def test_a_mirror_that_states_its_own_checksums_is_held_to_these(tmp_path: Path)
     assert "its SHA-256 is" in fault_of(dataset, tmp_path / "here", mirror=str(lab))
 
 
+def test_a_drawing_never_passes_for_the_real_archive(web: Site, tmp_path: Path) -> None:
+    """Simulated first, then fetched into the same folder, of a set whose checksum nobody has stated."""
+    lab = mirror(tmp_path / "lab", archive(5), sums=True)
+    (lab / "SIMULATED.txt").write_text("drawings")
+    dataset = a_set(http(f"{web.url}/nuts.zip", sha256=None))
+    assert get(dataset, tmp_path / "here", mirror=str(lab)).kind == "drawn"
+    assert get(dataset, tmp_path / "here", mirror=str(lab)).fetched == 0
+    assert names(tmp_path / "here") == ["raw/nuts/.fetched.json", "raw/nuts/nuts.zip"], "no checksum is recorded"
+    done = get(dataset, tmp_path / "here")
+    assert (done.kind, done.fetched, done.archives[0].sha256) == ("http", 1, SHA256)
+    assert get(dataset, tmp_path / "here").fetched == 0
+    assert "nuts.zip is the real archive" in fault_of(dataset, tmp_path / "here", mirror=str(lab))
+    check_whole(tmp_path / "here", CONTENT, "checksums.lock.yaml")
+
+
 def test_a_mirror_that_lacks_the_set(tmp_path: Path) -> None:
     lab = tmp_path / "lab"
     lab.mkdir()

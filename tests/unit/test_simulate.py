@@ -14,9 +14,10 @@ from PIL import Image, UnidentifiedImageError
 
 from adaclip.cli import main
 from adaclip.data.fetch.checksums import sums_of
+from adaclip.data.fetched import DRAWN_NOTE
 from adaclip.data.prepare import prepare
 from adaclip.data.registry import load_registry
-from adaclip.data.simulate import NOTE, SIMULATED, draw_tree, simulate
+from adaclip.data.simulate import SIMULATED, draw_tree, simulate
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.files import sha256_of
 
@@ -66,7 +67,7 @@ def test_equal_seeds_give_equal_bytes_and_other_seeds_do_not(dataset, tree, tmp_
 
 @pytest.mark.parametrize("dataset", SIMULATED)
 def test_says_that_it_is_a_drawing(dataset, tree):
-    note = (tree(dataset) / NOTE).read_text()
+    note = (tree(dataset) / DRAWN_NOTE).read_text()
     assert "drawings" in note
     assert load_registry()[dataset].title in note
 
@@ -217,7 +218,7 @@ def test_brain_mri_has_mixed_names_wrong_suffixes_and_duplicates(tree):
 
 def test_br35h_shares_files_with_brain_mri_and_has_a_third_folder(tree):
     root = tree("br35h")
-    files = {name: path for name, path in names(root).items() if name != NOTE}
+    files = {name: path for name, path in names(root).items() if name != DRAWN_NOTE}
     assert Counter(name.split("/")[0] for name in files) == {"yes": IMAGES, "no": IMAGES, "pred": 3}
     assert "no/No12.jpg" in files
     other = {path.read_bytes(): path.parent.name for path in names(tree("brain_mri")).values()}
@@ -313,8 +314,8 @@ def test_archives_hold_the_tree_and_are_equal_byte_for_byte(dataset, tree, tmp_p
     again = simulate(dataset, tmp_path / "b", seed=SEED, images=IMAGES, size=SIZE)
     wanted = [tmp_path / "a" / file.name for file in load_registry()[dataset].sources[0].files]
     assert archives == wanted
-    sums = tmp_path / "a/SHA256SUMS"
-    assert sorted((tmp_path / "a").iterdir()) == sorted([*wanted, sums])
+    beside = [tmp_path / "a/SHA256SUMS", tmp_path / "a" / DRAWN_NOTE]
+    assert sorted((tmp_path / "a").iterdir()) == sorted([*wanted, *beside])
     assert sums_of(tmp_path / "a") == {path.name: sha256_of(path) for path in archives}
     assert [path.read_bytes() for path in archives] == [path.read_bytes() for path in again]
     for archive in archives:
@@ -341,7 +342,8 @@ def test_archives_are_of_the_originals_kinds(tmp_path):
     assert found["visa"][0].read_bytes()[257:262] == b"ustar"
     assert found["btad"][0].read_bytes()[:4] == b"PK\3\4"
     tops = {
-        path.name: {name.split("/")[0] for name in zipfile.ZipFile(path).namelist()} - {NOTE} for path in found["isic"]
+        path.name: {name.split("/")[0] for name in zipfile.ZipFile(path).namelist()} - {DRAWN_NOTE}
+        for path in found["isic"]
     }
     assert tops == {
         f"{name}.zip": {name} for name in ("ISBI2016_ISIC_Part1_Test_Data", "ISBI2016_ISIC_Part1_Test_GroundTruth")
@@ -384,7 +386,11 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
 def test_the_command_writes_archives_or_a_tree(tmp_path):
     options = ["--images", "4", "--size", "64"]
     assert main(["data", "simulate", "visa", "--out", str(tmp_path / "archive"), *options]) == 0
-    assert {path.name for path in (tmp_path / "archive").iterdir()} == {"VisA_20220922.tar", "SHA256SUMS"}
+    assert {path.name for path in (tmp_path / "archive").iterdir()} == {
+        "VisA_20220922.tar",
+        "SHA256SUMS",
+        DRAWN_NOTE,
+    }
     assert main(["data", "simulate", "visa", "--out", str(tmp_path / "tree"), "--tree", *options]) == 0
     assert (tmp_path / "tree/split_csv/1cls.csv").is_file()
 

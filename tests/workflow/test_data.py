@@ -67,7 +67,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def test_drawn_sets_take_the_way_of_real_ones(drawn: Project) -> None:
     data = drawn.folder / "data"
     receipt = json.loads((data / "raw/isic.fetched.json").read_text())
-    assert receipt["source"] == "mirror"
+    assert receipt["source"] == "drawn"
     assert [file["name"] for file in receipt["files"]] == [
         file.name for file in load_registry()["isic"].sources[0].files
     ]

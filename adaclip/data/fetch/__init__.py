@@ -14,7 +14,7 @@ from adaclip.data.fetch.http import Request, download
 from adaclip.data.fetch.kaggle import kaggle
 from adaclip.data.fetch.network import Network, SourceError, session_for
 from adaclip.data.fetch.partial import leftovers
-from adaclip.data.fetched import NOTE, Archive, own_files, read_note, write_note
+from adaclip.data.fetched import DRAWN, DRAWN_NOTE, NOTE, Archive, is_drawn, own_files, read_note, write_note
 from adaclip.data.licences import how_to_accept, licence_of, not_accepted
 from adaclip.data.registry import Dataset, File, Source
 from adaclip.errors import AdaclipError, UsageError
@@ -29,7 +29,7 @@ class Fetched:
     Attributes:
         archives: the set's archives; empty when the user's own original is there instead.
         fetched: how many of them were fetched now.
-        kind: of their source: http, gdrive, kaggle; mirror; or own.
+        kind: of their source: http, gdrive, kaggle; mirror, or drawn for one of simulated originals; or own.
     """
 
     archives: list[Archive]
@@ -113,9 +113,9 @@ def _fetch_alone(
         # What is whole here already needs no network, whichever source it is of.
         for source in sorted(dataset.sources, key=lambda s: not all((out / file.name).is_file() for file in s.files)):
             wanted = [_wanted(dataset, file, lock, sums) for file in source.files]
-            kind = "mirror" if mirror else source.kind
+            kind = _kind(source, mirror)
             try:
-                missing = [each for each in wanted if not _is_here(each, out, say)]
+                missing = [each for each in wanted if not _is_here(each, out, kind, say)]
                 if missing and not mirror:
                     _show_licence(dataset, accepted, say)
                 for each in missing:
@@ -146,6 +146,12 @@ def _mirrored(mirror: str | None) -> Iterator[tuple[str | None, dict[str, str]]]
             yield base, checksums.sums_of(Path(mirror))
 
 
+def _kind(source: Source, mirror: str | None) -> str:
+    if mirror is None:
+        return source.kind
+    return DRAWN if (Path(mirror) / DRAWN_NOTE).is_file() else "mirror"
+
+
 def _wanted(dataset: Dataset, file: File, lock: Path, sums: dict[str, str]) -> _Wanted:
     if file.name in sums:
         return _Wanted(replace(file, sha256=sums[file.name], size=None), f"the mirror's {checksums.SUMS}")
@@ -155,24 +161,27 @@ def _wanted(dataset: Dataset, file: File, lock: Path, sums: dict[str, str]) -> _
     return _Wanted(replace(file, sha256=known), f"recorded in {lock}" if known else "")
 
 
-def _is_here(wanted: _Wanted, out: Path, say: Callable[[str], None]) -> bool:
+def _is_here(wanted: _Wanted, out: Path, kind: str, say: Callable[[str], None]) -> bool:
     """Whether a file is here and right.
 
     Raises:
-        AdaclipError: the user's file is another one; it is never overwritten.
+        AdaclipError: the user's file is another one, or a drawing would replace the real archive; neither is overwritten.
     """
     path = out / wanted.file.name
     if not path.is_file():
         return False
     digest = sha256_of(path)
-    if wanted.sha256 in (None, digest):
+    ours = {archive.name: archive.sha256 for archive in read_note(out)}.get(path.name) == digest
+    # Nobody else vouches for a drawing: it must not pass for the real archive.
+    if wanted.sha256 == digest or (wanted.sha256 is None and not (ours and is_drawn(out))):
         return True
-    ours = {archive.name: archive.sha256 for archive in read_note(out)}
-    if ours.get(path.name) != digest:
+    if not ours:
         raise AdaclipError(
             f"{path} has the SHA-256 {digest}, but {wanted.sha256} is {wanted.stated_by}: it is damaged or another "
             "version; remove it to fetch it, or unpack it there to use it all the same"
         )
+    if kind == DRAWN and not is_drawn(out):
+        raise AdaclipError(f"{path} is the real archive: give drawings another folder ('data' of the configuration)")
     say(f"{path.name}: there is another version of it now, it is fetched anew")
     path.unlink()
     return False

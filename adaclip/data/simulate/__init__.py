@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from adaclip.data.fetched import DRAWN_NOTE
 from adaclip.data.registry import load_registry
 from adaclip.data.simulate import by_label, folders, inspection, lesion_sets
 from adaclip.data.simulate.archive import pack
@@ -32,12 +33,10 @@ SIMULATED: dict[str, Callable[[Order, Tree], None]] = {
     "tn3k": lesion_sets.tn3k,
 }
 
-#: Lies in every simulated original, whose names are those of the real one.
-NOTE = "SIMULATED.txt"
-
-
 def simulate(dataset: str, out: Path, *, seed: int = 0, images: int = 16, size: int = 192) -> list[Path]:
-    """Draw a set and pack it into the archives of its original's first source, with their checksums in SHA256SUMS.
+    """Draw a set and pack it into the archives of its original's first source.
+
+    Beside them SHA256SUMS has their checksums, and SIMULATED.txt says what they are.
 
     Args:
         dataset: id of a built-in set.
@@ -60,6 +59,7 @@ def simulate(dataset: str, out: Path, *, seed: int = 0, images: int = 16, size: 
             _draw(order, work)
             packed = [pack(out / name, work, members) for name, members in _split(archives, work).items()]
         # The names are those of the real archives, the checksums cannot be: as a mirror, the folder states its own.
+        write_text(out / DRAWN_NOTE, _note(order))
         write_text(out / "SHA256SUMS", "".join(f"{sha256_of(path)}  {path.name}\n" for path in packed))
         return packed
     except OSError as error:
@@ -102,10 +102,13 @@ def _order(dataset: str, seed: int, images: int, size: int) -> Order:
 def _draw(order: Order, root: Path) -> None:
     tree = Tree(root)
     SIMULATED[order.dataset](order, tree)
-    tree.write(
-        NOTE,
+    tree.write(DRAWN_NOTE, _note(order))
+
+
+def _note(order: Order) -> str:
+    return (
         f"These are drawings in the layout of {load_registry()[order.dataset].title}, made by adaclip data simulate "
-        f"(seed {order.seed}, {order.images} images, {order.size} px).\nThey are no part of that data set.\n",
+        f"(seed {order.seed}, {order.images} images, {order.size} px).\nThey are no part of that data set.\n"
     )
 
 
