@@ -104,7 +104,7 @@ def make_plan(config: Config, registry: Mapping[str, Dataset]) -> Plan:
     runs: dict[str, Run] = {}
     by_settings: dict[str, str] = {}
     for experiment in config.experiments:
-        _check(experiment, config)
+        _check(experiment, registry)
         chosen = experiment.evaluate if experiment.evaluate is not None else (config.sets or sets)
         if experiment.evaluate is None:
             chosen = tuple(dataset for dataset in chosen if dataset not in experiment.auxiliary)
@@ -139,7 +139,7 @@ def make_plan(config: Config, registry: Mapping[str, Dataset]) -> Plan:
     )
 
 
-def _check(experiment: Experiment, config: Config) -> None:
+def _check(experiment: Experiment, registry: Mapping[str, Dataset]) -> None:
     where = f"experiment '{experiment.name}'"
     if experiment.method == "adaclip" and not experiment.auxiliary:
         raise UsageError(f"{where}: give auxiliary data to train on, or method: untrained")
@@ -147,10 +147,12 @@ def _check(experiment: Experiment, config: Config) -> None:
         raise UsageError(f"{where}: method {experiment.method} takes no auxiliary data: leave it out")
     if "none" in (experiment.model.prompt_type, experiment.model.prompt_branch) and experiment.train.freeze_projections:
         raise UsageError(f"{where}: no prompts and frozen projections leave nothing to train")
-    if experiment.train.selection in experiment.auxiliary:
-        raise UsageError(
-            f"{where}: selection on '{experiment.train.selection}', which is auxiliary data: choose another set"
-        )
+    selection = experiment.train.selection
+    if selection in experiment.auxiliary:
+        raise UsageError(f"{where}: selection on '{selection}', which is auxiliary data: choose another set")
+    # Labels that nobody states are found in the raw data.
+    if selection is not None and "mask" not in (registry[selection].labels or ("mask",)):
+        raise UsageError(f"{where}: selection on '{selection}', which has no masks: choose another set")
 
 
 def _settings_key(experiment: Experiment) -> str:

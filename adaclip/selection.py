@@ -29,7 +29,7 @@ class Selection:
         workers: processes that decode images.
 
     Raises:
-        AdaclipError: unreadable data.
+        AdaclipError: unreadable data, or a set on which pixel F1-max is undefined.
     """
 
     def __init__(
@@ -42,6 +42,9 @@ class Selection:
     ) -> None:
         self.rows = read_rows(manifest)
         self.dataset = self.rows[0].dataset
+        # Found out before the first epoch, not after it.
+        if not any(row.label == 1 and row.has_pixels for row in self.rows):
+            raise self._undefined()
         self.embeddings = read_features(features, backbone, manifest)
         self.evaluation, self.workers = evaluation, workers
         self.best = -math.inf
@@ -60,10 +63,13 @@ class Selection:
         value = pixel_f1_max(network.eval(), self.rows, self.embeddings, self.evaluation, workers=self.workers)
         network.train()
         if math.isnan(value):
-            raise AdaclipError(
-                f"cannot select on '{self.dataset}': its pixel F1-max is undefined (no masks, or no anomalous image)"
-            )
+            raise self._undefined()
         if value > self.best:
             self.best, self.epoch = value, epoch
             self.state = copy.deepcopy(network.state_dict())
         return value
+
+    def _undefined(self) -> AdaclipError:
+        return AdaclipError(
+            f"cannot select on '{self.dataset}': its pixel F1-max is undefined (no masks, or no anomalous image)"
+        )

@@ -98,6 +98,8 @@ def train(
             f"run {name}: selection is {settings.selection}, "
             f"so its manifest must {'not ' * (choose is not None)}be given"
         )
+    if out.suffix != ".safetensors":
+        raise UsageError(f"run {name}: cannot write the checkpoint {out}: end its name in .safetensors")
     check_writable(out, history, cost)
     started = time.monotonic()
     frozen = make_backbone(backbone, device)

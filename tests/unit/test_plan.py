@@ -84,6 +84,7 @@ def test_a_baseline_ignores_the_settings_that_it_does_not_use():
         ({"auxiliary": []}, "give auxiliary data to train on"),
         ({"method": "clip", "auxiliary": ["mvtec"]}, "method clip takes no auxiliary data"),
         ({"auxiliary": ["mvtec"], "train": {"selection": "mvtec"}}, "selection on 'mvtec', which is auxiliary data"),
+        ({"auxiliary": ["mvtec"], "train": {"selection": "headct"}}, "selection on 'headct', which has no masks"),
         (
             {"auxiliary": ["mvtec"], "model": {"prompt_type": "none"}, "train": {"freeze_projections": True}},
             "nothing to train",

@@ -45,6 +45,7 @@ def run(out: Path, sources, settings: TrainSettings = FAST, **options):
         "workers": 0,
         **options,
     }
+    checkpoint = out / arguments.pop("file", "checkpoint.safetensors")
     selection = arguments.pop("selection", None)
     if selection is not None:
         selection = Selection(selection.manifest, selection.features, TINY, EvaluateSettings(smoothing=1.0))
@@ -56,13 +57,13 @@ def run(out: Path, sources, settings: TrainSettings = FAST, **options):
         settings,
         auxiliary=sources,
         choose=selection,
-        out=out / "checkpoint.safetensors",
+        out=checkpoint,
         history=out / "history.csv",
         cost=out / "cost.json",
         device=CPU,
         **arguments,
     )
-    return out / "checkpoint.safetensors"
+    return checkpoint
 
 
 def test_writes_checkpoint_history_and_cost(source, tmp_path):
@@ -192,7 +193,7 @@ def test_training_itself_does_not_depend_on_selection(source, tmp_path):
         (dataclasses.replace(FAST, selection="toy"), "toy", "'toy' is part of the auxiliary data"),
         (dataclasses.replace(FAST, selection="labels"), "labels", "cannot select on 'labels'"),
         (dataclasses.replace(FAST, selection="labels"), None, "its manifest must be given"),
-        (FAST, "labels", "its manifest must not be given"),
+        (FAST, "toy", "its manifest must not be given"),
     ],
 )
 def test_wrong_selections(source, tmp_path, settings, selection, words):
@@ -211,6 +212,12 @@ def test_images_without_masks_count_as_empty_or_not_at_all(source, tmp_path):
         [losses[unmasked]] = csv.DictReader((tmp_path / unmasked / "history.csv").open())
     assert float(losses["zero"]["loss_dice"]) > float(losses["skip"]["loss_dice"])
     assert float(losses["skip"]["loss_image"]) > 0
+
+
+def test_a_checkpoint_that_cannot_hold_its_settings_is_refused_before_training(tmp_path):
+    # Without data, so that it would fail otherwise if it came to that.
+    with pytest.raises(UsageError, match=r"mine\.pth: end its name in \.safetensors"):
+        run(tmp_path / "out", [], file="mine.pth")
 
 
 def test_nothing_to_train_on(tmp_path):
