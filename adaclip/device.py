@@ -23,7 +23,7 @@ _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _held: list[IO[str]] = []
 
 
-def take_device(name: str, threads: int | None = None) -> torch.device:
+def take_device(name: str, threads: int | None = None, *, training: bool = False) -> torch.device:
     """The device for this process, set up so that equal seeds give equal numbers.
 
     With several GPUs, Snakemake says how many jobs may run but not which GPU each takes: the first GPU that no other
@@ -32,6 +32,7 @@ def take_device(name: str, threads: int | None = None) -> torch.device:
     Args:
         name: auto, cpu or cuda.
         threads: CPU threads, or None for PyTorch's choice.
+        training: whether gradients will be computed.
 
     Raises:
         UsageError: cuda where there is none, or another name.
@@ -40,11 +41,15 @@ def take_device(name: str, threads: int | None = None) -> torch.device:
         raise UsageError(f"unknown device '{name}': use auto, cpu or cuda")
     if threads:
         torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise UsageError("device cuda: PyTorch sees no CUDA GPU here; use --device cpu, or auto")
-    if name == "cpu" or not available:
+    on_cpu = name == "cpu" or not available
+    if training or not on_cpu:
+        # On a CPU only sums of gradients depend on the order of threads. The call loads PyTorch's whole compiler, which
+        # takes as long as a small evaluation.
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    if on_cpu:
         return torch.device("cpu")
     torch.backends.cudnn.benchmark = False
     device = torch.device("cuda", _free_gpu(torch.cuda.device_count()))

@@ -174,7 +174,7 @@ def _train(arguments: argparse.Namespace) -> None:
     from adaclip.device import take_device
     from adaclip.train import Source, train
 
-    device = take_device(arguments.device, arguments.threads)
+    device = take_device(arguments.device, arguments.threads, training=True)
     choose = None
     if arguments.selection_manifest:
         from adaclip.selection import Selection

@@ -13,7 +13,10 @@ from adaclip.errors import UsageError
 
 
 def test_cpu_is_always_there():
+    torch.use_deterministic_algorithms(False)
     assert device.take_device("cpu") == torch.device("cpu")
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert device.take_device("cpu", training=True) == torch.device("cpu")
     assert torch.are_deterministic_algorithms_enabled()
     assert device.peak_memory(torch.device("cpu")) is None
 
