@@ -280,7 +280,7 @@ def leak() -> None:
             1,
             ["cannot write file/c.safetensors"],
         ),
-        (None, [*TRAIN, "--method", "untrained", "--out", "new/c.ckpt"], 2, ["end its name in .safetensors or .pth"]),
+        (None, [*TRAIN, "--method", "untrained", "--out", "new/c.ckpt"], 2, ["end its name in .safetensors"]),
         (None, [*TRAIN, "--method", "untrained", "--model", '{"prompt_depth": 7}'], 2, ["4 blocks of the text tower"]),
         (lambda: truncate(TRUNCATED), SCORE, 1, [TRUNCATED]),
         (None, [*SCORE, "--images", "prepared/none"], 1, ["no such folder: prepared/none"]),

@@ -101,11 +101,11 @@ def test_what_makes_no_sense_is_refused(experiment, message):
 
 
 def test_the_document_names_experiments_by_their_auxiliary_sets():
-    document = document_of({"main": {"title": "ours", "protocol": "paper", "train": {"selection": "headct"}}})
+    document = document_of({"main": {"title": "ours", "protocol": "paper", "train": {"selection": "isic"}}})
     first, second = document["experiments"]
     assert first["title"] == "ours: MVTec AD + CVC-ColonDB"
     assert second["title"] == "ours: VisA"
-    assert (first["selection"], first["value"], first["swept"]) == ("headct", None, None)
+    assert (first["selection"], first["value"], first["swept"]) == ("isic", None, None)
     assert document["root"] == "."
 
 
