@@ -32,6 +32,7 @@ class Panel:
         category: such as `bottle`.
         anomalous: its label.
         defect: the raw folder's word for it.
+        role: why it was kept: `best`, `worst` or `sample`.
         score: anomaly score of the image.
         image: data URI of the picture, or "" where it is left out.
         mask: data URI of its mask, or "" where it has none or is left out.
@@ -43,6 +44,7 @@ class Panel:
     category: str
     anomalous: bool
     defect: str
+    role: str
     score: float
     image: str
     mask: str
@@ -123,8 +125,19 @@ def _panel(folder: Path, kept: Kept, row: Any, heat: Image.Image, pictures: bool
         overlay = Image.blend(picture, overlay, OPACITY)
         if row["mask"]:
             mask = _png(mask_of(folder / row["mask"], overlay.size))
-    shown = (image, mask, _webp(overlay))
-    return Panel(kept.name, row["category"], bool(row["label"]), row["defect"], kept.score, *shown, *overlay.size)
+    return Panel(
+        name=kept.name,
+        category=row["category"],
+        anomalous=bool(row["label"]),
+        defect=row["defect"],
+        role=kept.role,
+        score=kept.score,
+        image=image,
+        mask=mask,
+        overlay=_webp(overlay),
+        width=overlay.width,
+        height=overlay.height,
+    )
 
 
 def picture_of(path: Path, size: tuple[int, int]) -> Image.Image:

@@ -188,3 +188,14 @@ def test_headline_counts_what_lies_near_the_published_figures(plan):
     assert first.startswith("2 figures stand beside a published one. 1 of them lie within 1.5 points")
     assert "Image AUROC on MPDD by First (-8.0)" in second
     assert "median distance is 4.6" in first
+
+
+def test_panels_say_why_they_were_kept(plan, tmp_path):
+    page = write(plan, tmp_path / "index.html")
+    results = Results(plan)
+    found = next(e for e in results.evaluations if e.set == "mpdd" and e.experiment["name"] == "first")
+    with np.load(found.folder / "panels.npz") as stored:
+        roles = stored["role"].tolist()
+    assert [panel.role for panel in panels_of(found, results.sets["mpdd"]).panels] == roles
+    for role in set(roles):
+        assert f"<b>{role}</b> " in page
