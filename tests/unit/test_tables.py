@@ -4,41 +4,31 @@ The other route: the invention itself (`tests.inventing.invented`), NumPy for me
 read anew, and the set that a column's heading names.
 """
 
-import csv
 import json
-import math
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from adaclip.data.registry import load_registry
 from adaclip.report import measured, tables
 from adaclip.report.document import read_tables_index
 from adaclip.report.names import metric_names, table_names
 from adaclip.report.results import Results
 from adaclip.report.tables import write_tables
-from tests.inventing import LEVELS, ROOT, invent, invented
+from tests.inventing import LEVELS, invented
 from tests.latex import check_latex, compile_latex, needs_pdflatex
-
-REGISTRY = load_registry()
-BY_TITLE = {dataset.title: dataset for dataset in REGISTRY.values()}
-METRICS = {
-    "Image AUROC": ("image", "auroc"),
-    "Image F1-max": ("image", "f1_max"),
-    "Image AP": ("image", "ap"),
-    "Pixel AUROC": ("pixel", "auroc"),
-    "Pixel F1-max": ("pixel", "f1_max"),
-    "Pixel AP": ("pixel", "ap"),
-    "Pixel AUPRO": ("pixel", "aupro"),
-}
-LABELS = {"image": "image", "pixel": "mask"}
-PLACE = ("set", "category", "level", "metric")
-PUBLISHED = {}
-for file in ("published.csv", "published_per_category.csv"):
-    for line in csv.DictReader((ROOT / "config" / file).open(encoding="utf-8")):
-        PUBLISHED.setdefault(tuple(line.get(key, "") for key in PLACE), []).append(line)
+from tests.tables_anew import (
+    BY_TITLE,
+    CHECKS,
+    METRICS,
+    REGISTRY,
+    check_results,
+    check_tables,
+    expected,
+    of_seed,
+    published,
+)
 
 
 @pytest.fixture(scope="module")
@@ -63,144 +53,6 @@ def results(paper):
 @pytest.fixture(scope="module")
 def plan(paper):
     return json.loads(paper.read_text())
-
-
-def of_seed(experiment, seed, dataset, level, metric, category=None):
-    """A figure of one seed in percent, straight from the invention; NaN where the set lacks the labels."""
-    return _of_seed(experiment["method"], experiment["run"], seed, dataset.id, level, metric, category)
-
-
-@cache
-def _of_seed(method, run, seed, name, level, metric, category):
-    dataset = REGISTRY[name]
-    if LABELS[level] not in dataset.labels:
-        return math.nan
-    head = (method, run, seed, name)
-    names = [category] if category else list(dataset.categories)
-    return 100 * np.mean([invented(*head, name, level, metric) for name in names])
-
-
-def expected(plan, row, metric, names, category=None):
-    """Mean and spread in percent of a row over the sets of these ids, or None when the row evaluates none of them."""
-    experiments = {e["name"]: e for e in plan["experiments"]}
-    columns = []
-    for name in names:
-        having = [experiments[e] for e in row["experiments"] if name in experiments[e]["evaluate"]]
-        if having:
-            (experiment,) = having
-            columns.append([of_seed(experiment, s, REGISTRY[name], *metric, category) for s in experiment["seeds"]])
-    if not columns or np.isnan(columns).all():
-        return None
-    values = np.nanmean(np.array(columns), axis=0)
-    return values.mean(), values.std(ddof=1) if len(values) > 1 else None
-
-
-def published(row, metric, name, category=None):
-    """A published figure, or None."""
-    found = [
-        float(line["value"])
-        for line in PUBLISHED.get((name, category or "", *metric), [])
-        if all(line.get(column, values[0]) in values for column, values in row["published"].items())
-    ]
-    assert len(found) <= 1
-    return found[0] if found else None
-
-
-def text_of(value, sd=None):
-    if value is None:
-        return "\N{EN DASH}"
-    return f"{value:.1f}" + (f" ± {sd:.1f}" if sd is not None else "")
-
-
-def text_of_line(plan, row, kind, metric, names, category=None, at=None):
-    """What must stand in a cell: of one set, one category, or (`at` names it) an average."""
-    ours = expected(plan, row, metric, names, category) if row["experiments"] else None
-    theirs = published(row, metric, at or names[0], category) if row["published"] else None
-    if kind == "published":
-        return text_of(theirs)
-    if kind.startswith("measured"):
-        return text_of(*ours) if ours else text_of(None)
-    if ours is None or theirs is None:
-        return text_of(None)
-    text = f"{ours[0] - theirs:+.1f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "\N{MINUS SIGN}")
-
-
-def rows_of(plan, table):
-    """Each row of a plan's table with the kinds of its lines."""
-    for row in table["rows"]:
-        both = row["published"] and row["experiments"]
-        for kind in [*(["published"] if row["published"] else []), *(["measured"] if row["experiments"] else [])]:
-            yield row, kind
-        if both:
-            yield row, "difference"
-
-
-def columns_of(document):
-    return [(index, column.group, column.title) for index, column in enumerate(document.columns)]
-
-
-def check_by_set(plan, table, document):
-    lines = list(rows_of(plan, table))
-    assert len(document.rows) == len(lines) * len(table["metrics"])
-    for number, cells in enumerate(document.rows):
-        row, kind = lines[number % len(lines)]
-        metric = METRICS[cells[0].text]
-        assert ".".join(metric) == table["metrics"][number // len(lines)]
-        assert cells[1].text == row["title"]
-        assert cells[2].text.startswith(kind)
-        for index, _, title in columns_of(document)[3:]:
-            if title in BY_TITLE:
-                wanted = text_of_line(plan, row, kind, metric, [BY_TITLE[title].id])
-                assert cells[index].text == wanted, (table["name"], title, cells[1].text, kind)
-
-
-def check_by_domain(plan, table, document):
-    lines = list(rows_of(plan, table))
-    assert len(document.rows) == len(lines)
-    for cells, (row, kind) in zip(document.rows, lines, strict=True):
-        assert (cells[0].text, cells[1].text.split(",")[0]) == (row["title"], kind)
-        for index, group, title in columns_of(document)[2:]:
-            if title == "Rank":
-                continue
-            metric, domain = METRICS[title], group.lower()
-            names = [
-                n for n in table["sets"] if REGISTRY[n].domain == domain and LABELS[metric[0]] in REGISTRY[n].labels
-            ]
-            evaluated = {n for e in plan["experiments"] if e["name"] in row["experiments"] for n in e["evaluate"]}
-            if kind == "difference" and not set(names) <= evaluated:
-                assert cells[index].text == text_of(None)
-            else:
-                wanted = text_of_line(plan, row, kind, metric, names, at=f"average-{domain}")
-                assert cells[index].text == wanted, (table["name"], group, title, row["title"], kind)
-
-
-def check_by_category(plan, table, document):
-    ((row, _), *_) = rows_of(plan, table)
-    (name,) = table["sets"]
-    assert [cells[0].text for cells in document.rows] == [*REGISTRY[name].categories, "Mean"]
-    for cells in document.rows[:-1]:
-        for index, group, title in columns_of(document)[1:]:
-            wanted = text_of_line(plan, row, title.lower(), METRICS[group], [name], cells[0].text)
-            assert cells[index].text == wanted, (table["name"], cells[0].text, group, title)
-
-
-CHECKS = {"set": check_by_set, "domain": check_by_domain, "category": check_by_category}
-
-
-def check_tables(plan, documents):
-    for table in plan["tables"]:
-        CHECKS[table["by"]](plan, table, documents[table["name"]])
-
-
-def check_results(plan, document):
-    """Every figure of the table of all results."""
-    experiments = {e["title"]: e for e in plan["experiments"]}
-    for cells in document.rows:
-        experiment, dataset = experiments[cells[0].text], BY_TITLE[cells[1].text]
-        for index, group, title in columns_of(document)[4:]:
-            wanted = expected(plan, {"experiments": [experiment["name"]]}, METRICS[f"{group} {title}"], [dataset.id])
-            assert cells[index].text == (text_of(*wanted) if wanted else text_of(None)), (cells[0].text, title)
 
 
 def test_every_promised_file_is_there_and_no_other(written, plan):
@@ -432,88 +284,6 @@ def test_the_papers_tables_are_well_formed_latex(written, documents, plan):
 @needs_pdflatex
 def test_the_papers_tables_compile(written, plan, tmp_path):
     compile_latex(tmp_path, *((written / "tables" / f"{table['name']}.tex").read_text() for table in plan["tables"]))
-
-
-SMALL = {
-    "sets": ["mvtec", "isic", "headct", "dtd"],
-    "backbones": {"tiny": {"model": "tiny"}},
-    "experiments": {
-        "one": {"auxiliary": ["mvtec"], "evaluate": ["isic", "headct"], "title": "100 % of R&D_1 | <b>", "seeds": [4]},
-        "two": {"auxiliary": ["visa"], "evaluate": ["mvtec"], "seeds": [0, 1]},
-        "idle": {"auxiliary": ["mvtec"], "evaluate": ["tn3k"], "seeds": [0]},
-    },
-    "tables": {
-        "mixed": {
-            "sets": ["mvtec", "isic", "headct", "dtd"],
-            "note": "A note with 5 % & more.",
-            "rows": [{"title": "R&D_1", "experiments": ["one"]}, {"title": "both", "experiments": ["two"]}],
-        }
-    },
-}
-
-
-@pytest.fixture
-def small(tmp_path):
-    plan_file = invent(SMALL, tmp_path)
-    write_tables(plan_file, tmp_path / "tables", tmp_path / "summary.json")
-    return tmp_path
-
-
-def test_a_single_seed_has_no_spread_and_says_so(small):
-    (document, *_) = read_tables_index(small / "tables" / "index.json")
-    one = document.rows[0]
-    assert one[2].text == "measured, 1 seed"
-    cells = dict(zip([column.title for column in document.columns], one, strict=True))
-    assert "±" not in cells["HeadCT"].text
-    assert cells["HeadCT"].value is not None
-    two = document.rows[1]
-    assert two[2].text == "measured, 2 seeds"
-    assert "±" in two[3].text
-
-
-def test_a_set_that_no_experiment_evaluates_is_a_column_of_dashes(small):
-    frame = pd.read_csv(small / "tables" / "mixed.csv", keep_default_na=False)
-    dtd = frame[frame["set"] == "dtd"]
-    assert len(dtd) == 2 * 4
-    assert set(dtd["value"]) == {""}
-    assert set(dtd["reason"]) == {"not evaluated in this row"}
-    # Averages over different numbers of sets are neither ranked nor best, and say what they are over.
-    average = frame[(frame["set"] == "average") & (frame["level"] == "pixel")]
-    assert set(average["rank"]) == {""}
-    (document, *_) = read_tables_index(small / "tables" / "index.json")
-    cells = dict(zip([column.title for column in document.columns], document.rows[-1], strict=True))
-    assert "Mean over 1 of 3 sets; not ranked." in {document.notes[key] for key in cells["Average"].notes}
-
-
-def test_overlap_with_the_auxiliary_data_is_marked(tmp_path):
-    config = {
-        "backbones": {"tiny": {"model": "tiny"}},
-        "experiments": {
-            "a": {"auxiliary": ["br35h"], "evaluate": ["brain_mri", "headct"], "seeds": [0]},
-            "b": {"auxiliary": ["mvtec"], "evaluate": ["brain_mri", "headct"], "seeds": [0]},
-        },
-        "tables": {"t": {"metrics": ["image.auroc"], "rows": [{"experiments": ["a"]}, {"experiments": ["b"]}]}},
-    }
-    plan_file = invent(config, tmp_path)
-    overlaps = {"brain_mri": {"br35h": {"identical": ["images/x.jpg", "images/y.jpg"], "near": ["images/z.jpg"]}}}
-    names = ("br35h", "brain_mri", "headct", "mvtec")
-    audit = {"rule": "", "sets": {name: {} for name in names}, "overlaps": overlaps}
-    (tmp_path / "results" / "audit").mkdir()
-    (tmp_path / "results" / "audit" / "leakage.json").write_text(json.dumps(audit))
-    write_tables(plan_file, tmp_path / "tables", tmp_path / "summary.json")
-    frame = pd.read_csv(tmp_path / "tables" / "t.csv").set_index(["row", "set"])
-    assert frame["overlap"].to_dict() == {
-        ("a", "brain_mri"): 3,
-        ("b", "brain_mri"): 0,
-        ("a", "headct"): 0,
-        ("b", "headct"): 0,
-        ("a", "average-medical"): 3,
-        ("b", "average-medical"): 0,
-    }
-    (document, *_) = read_tables_index(tmp_path / "tables" / "index.json")
-    assert ["‡" in cell.notes for cell in document.rows[0][3:6]] == [True, False, True]
-    assert not any("‡" in cell.notes for cell in document.rows[1])
-    assert not document.rows[0][3].best
 
 
 def test_levels_of_the_invention_are_those_of_the_tables():
