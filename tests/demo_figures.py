@@ -23,9 +23,11 @@ def faults(results: Path) -> list[str]:
     methods = {experiment["name"]: experiment["method"] for experiment in plan["experiments"]}
     found = []
     for name, method in methods.items():
-        figures = {key: value for part in summary[name].values() for key, value in part.items()}
-        if method == "oracle" and set(figures.values()) != {100.0}:
-            found.append(f"{name}: the ground truth itself has {figures}")
+        figures = [(part, key, value) for part, of in summary[name].items() for key, value in of.items()]
+        figures = [figure for figure in figures if not figure[1].endswith("_minus_published")]
+        wrong = [figure for figure in figures if figure[2] != 100.0]
+        if method == "oracle" and (wrong or not figures):
+            found.append(f"{name}: the ground truth itself has {wrong or 'no figure'}")
         aurocs = {key: value for key, value in summary[name]["average"].items() if key.endswith("auroc")}
         if method == "random" and not all(40 < value < 60 for value in aurocs.values()):
             found.append(f"{name}: a random score has {aurocs}")

@@ -1,6 +1,6 @@
 """A quicker start of the verbs that need a model.
 
-Half of the time in which open_clip loads goes into two things that AdaCLIP never uses: timm's image models, which
+Most of the time in which open_clip loads goes into two things that AdaCLIP never uses: timm's image models, which
 open_clip can do without, and PyTorch's compiler, which one function of torchvision asks whether it is there.
 """
 
