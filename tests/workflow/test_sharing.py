@@ -72,8 +72,10 @@ def test_results_are_pushed_and_restored_elsewhere(project, tmp_path):
     store(project, remote)
     command(project.folder, "dvc", "push", "-q")
 
-    pictures = [path.read_bytes() for path in (project.folder / "data").rglob("*.png")]
-    assert len(pictures) > 10
+    places = ("data/**/*.png", "results/overview/*/thumbnails/*", "results/figures/panels/**/*.svg")
+    found = [[path.read_bytes() for path in project.folder.glob(place)] for place in places]
+    assert all(found), "there is something to leave out"
+    pictures = [content for contents in found for content in contents]
     stored = {path.read_bytes() for path in remote.rglob("*") if path.is_file()}
     assert not stored & set(pictures)
 
