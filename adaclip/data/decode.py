@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-# Named so that Pillow need not load all its plugins to find these two.
-from PIL import Image, ImageChops, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
+# Named so that Pillow need not load all its plugins to find these three.
+from PIL import Image, ImageChops, Jpeg2KImagePlugin, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
 from adaclip.errors import AdaclipError
 
@@ -30,11 +30,20 @@ FORMATS = (
     "BMP",
     TiffImagePlugin.TiffImageFile.format,
     WebPImagePlugin.WebPImageFile.format,
+    Jpeg2KImagePlugin.Jpeg2KImageFile.format,
     "GIF",
     "PPM",
 )
 #: Names of files that hold images.
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset(
+    ".png .jpg .jpeg .jpe .jfif .bmp .dib .tif .tiff .webp .jp2 .j2k .gif .ppm .pgm .pbm .pnm".split()
+)
+#: Names of files that hold pictures too, which nothing here reads: they are named, never passed over.
+UNREAD = frozenset(
+    ".heic .heif .avif .jxl .dcm .dicom .nii .mha .nrrd .psd .tga .exr .pfm .pcx .qoi .dng .cr2 .cr3 .nef .arw".split()
+)
+#: An image of more pixels is refused: what it takes to decode it nobody may have. Pillow's own limit.
+MOST_PIXELS = 178_956_970
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 #: One 16-bit value stands for this many 8-bit ones: 65535 = 255 * 257.
@@ -48,13 +57,15 @@ def open_image(path: str | Path) -> Image.Image:
     images. Transparency is dropped: the colours beneath it count.
 
     Args:
-        path: a PNG, JPEG, BMP, TIFF, WebP, GIF or PPM file under any name; of several frames the first counts.
+        path: a PNG, JPEG, JPEG 2000, BMP, TIFF, WebP, GIF or PPM file under any name. Smaller pictures beside the
+            first, such as a thumbnail, do not count.
 
     Returns:
         An image, fully loaded, whose `convert("RGB")` loses nothing: mode L, RGB or another 8-bit colour mode.
 
     Raises:
-        AdaclipError: missing, empty, damaged, no image, or with 32-bit or fractional values, whose range nobody knows.
+        AdaclipError: missing, empty, damaged, no image, too large, of several frames, or with 32-bit or fractional
+            values, whose range nobody knows.
 
     Example:
         >>> Image.new("RGBA", (512, 256)).save("scan.jpg", format="PNG")  # a wrong extension does not matter
@@ -92,9 +103,10 @@ def size_of(path: str | Path) -> tuple[int, int]:
     """
     path = Path(path)
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with _own_limit(), Image.open(path, formats=FORMATS) as image:
+            _check_size(*image.size, path)
             return image.size
-    except (OSError, Image.DecompressionBombError):
+    except OSError:
         return decode(read(path), path).size
 
 
@@ -123,23 +135,73 @@ def decode(content: bytes, path: Path) -> Image.Image:
         path: where they come from, for errors.
 
     Raises:
-        AdaclipError: damaged or no image.
+        AdaclipError: damaged, no image, too large, or several pictures in one file.
     """
     tiff = content.startswith(_TIFF)
     try:
-        with _quiet() if tiff else contextlib.nullcontext():
+        with _own_limit(), _quiet() if tiff else contextlib.nullcontext():
             image = Image.open(io.BytesIO(content), formats=FORMATS)
+            _check_size(*image.size, path)
+            _check_frames(image, path)
             image.load()
+    except AdaclipError:
+        raise
+    except MemoryError as error:
+        raise AdaclipError(f"cannot decode {path}: there is not enough memory for its pixels") from error
     # Damage makes decoders raise nearly anything.
     except Exception as error:
         if tiff:
             return _decode_tiff(content, path)
-        reason = _what_else(content) if isinstance(error, UnidentifiedImageError) else _reason(error)
-        raise AdaclipError(f"cannot decode {path}: {reason}: get a whole copy of it") from error
+        if isinstance(error, UnidentifiedImageError):
+            raise AdaclipError(f"cannot decode {path}: {_what_else(content)}") from error
+        raise AdaclipError(f"cannot decode {path}: {_reason(error)}: get a whole copy of it") from error
     if isinstance(image, TiffImagePlugin.TiffImageFile) and _in_wide_planes(image):
         # Pillow 13 returns wrong pixels for these, without a word.
         return _decode_tiff(content, path)
+    if image.format == "PPM" and image.mode == "I":
+        # Pillow has brought grey of more than 8 bits to 0..65535.
+        return Image.fromarray(_values(image).astype("uint16"))
     return image
+
+
+@contextlib.contextmanager
+def _own_limit() -> Iterator[None]:
+    """Open images whatever Pillow's own limit, which warns from the half of it on and does not name the size."""
+    limit = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _check_size(width: int, height: int, path: Path) -> None:
+    """Refuse before decoding what would fill the memory."""
+    if width * height > MOST_PIXELS:
+        raise AdaclipError(
+            f"{path} is too large: {width} x {height} are {width * height / 1e6:.1f} megapixels, and the limit is "
+            f"{MOST_PIXELS / 1e6:.1f}: scale it down, or cut it into parts"
+        )
+
+
+def _check_frames(image: Image.Image, path: Path) -> None:
+    """Refuse an animation or a stack of pages: which picture is meant nobody can know.
+
+    What a camera stores beside its picture (MPO), and smaller copies of it in a TIFF, do not count.
+    """
+    frames = getattr(image, "n_frames", 1)
+    if frames == 1 or image.format == "MPO":
+        return
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        size = image.size
+        alike = 0
+        for number in range(frames):
+            image.seek(number)
+            alike += image.size == size
+        image.seek(0)
+        frames = alike
+    if frames > 1:
+        raise AdaclipError(f"{path} holds {frames} pictures (frames or pages): save the one that is meant by itself")
 
 
 def _in_wide_planes(image: TiffImagePlugin.TiffImageFile) -> bool:
@@ -208,6 +270,7 @@ def _decode_tiff(content: bytes, path: Path) -> Image.Image:
     try:
         with _quiet(), tifffile.TiffFile(io.BytesIO(content)) as tiff:
             page: Any = tiff.pages[0]
+            _check_size(int(page.imagewidth), int(page.imagelength), path)
             ends = [start + count for start, count in zip(page.dataoffsets, page.databytecounts, strict=True)]
             # tifffile fills what is missing with zeros.
             if not ends or max(ends) > len(content) or "BitsPerSample" not in page.tags:
@@ -219,6 +282,8 @@ def _decode_tiff(content: bytes, path: Path) -> Image.Image:
                 values = np.moveaxis(page.colormap, 0, -1)[values]
             if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and values.dtype.kind in "bu":
                 values = ~values
+    except AdaclipError:
+        raise
     except Exception as error:
         reason = f"a damaged TIFF ({_reason(error)})"
         raise AdaclipError(f"cannot decode {path}: {reason}: get a whole copy of it") from error
@@ -267,13 +332,31 @@ def _reason(error: Exception) -> str:
     return text or type(error).__name__
 
 
+#: How other files begin: at which byte, with what, and what they are.
+_OTHERS = (
+    (4, b"ftypavif", "it is an AVIF picture, which is not read: save it as PNG"),
+    (4, b"ftyphei", "it is a HEIC picture, which is not read: save it as PNG or JPEG"),
+    (4, b"ftypmif1", "it is a HEIC picture, which is not read: save it as PNG or JPEG"),
+    (128, b"DICM", "it is a DICOM file, which is not read: save its picture as PNG"),
+    (0, b"8BPS", "it is a Photoshop file, which is not read: save it as PNG"),
+    (0, b"%PDF", "it is a PDF, not an image"),
+    (0, b"PK\x03\x04", "it is a zip archive, not an image"),
+    (0, b"\x93NUMPY", "it is a NumPy array, which is not read: save it as PNG"),
+)
+
+
 def _what_else(content: bytes) -> str:
-    """What bytes seem to be that no decoder knows."""
+    """What bytes seem to be that no decoder knows, and what to do."""
+    for at, beginning, what in _OTHERS:
+        if content.startswith(beginning, at):
+            return what
     start = content[:256].lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")):
-        return "it is a web page, not an image"
+        return "it is a web page, not an image: get the image itself"
+    if start.startswith((b"<svg", b"<?xml")):
+        return "it is a drawing or a text in XML, which is not read: save it as PNG"
     if start.startswith(b"version https://git-lfs"):
-        return "it is a Git LFS pointer, not the image itself"
+        return "it is a Git LFS pointer, not the image itself: run git lfs pull"
     if not content[:256].strip(b"\0"):
-        return "it begins with zeros and is no image"
-    return "it is no image of a known format (PNG, JPEG, BMP, TIFF, WebP, GIF, PPM)"
+        return "it begins with zeros and is no image: get a whole copy of it"
+    return "it is no image of a known format (PNG, JPEG, JPEG 2000, BMP, TIFF, WebP, GIF, PPM): get a whole copy of it"

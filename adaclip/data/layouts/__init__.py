@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adaclip.data.decode import SUFFIXES
+from adaclip.data.decode import SUFFIXES, UNREAD
 from adaclip.data.layouts import colondb, dagm, folders, headct, ksdd, meta, mvtec, pairs, table, visa
 from adaclip.data.layouts.common import Item, Layout, Reading, subfolders
 from adaclip.data.options import Options, options_of
@@ -31,8 +31,6 @@ LAYOUTS: dict[str, Layout] = {
 }
 #: Archives like to wrap their content in folders: so many are looked into.
 DEPTH = 3
-#: Images that no layout reads, but that should not be passed over without a word.
-UNREAD = frozenset({".gif", ".jfif", ".jp2", ".ppm", ".pgm", ".dcm"})
 
 
 @dataclass(frozen=True)

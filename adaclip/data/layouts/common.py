@@ -28,6 +28,7 @@ class Item:
         defect: the raw folder's word for what it shows.
         box: the part of the image and mask that is meant (left, top, right, bottom), or None for the whole.
         name: file name in the prepared set, or "" for the image's own.
+        where: the line of the listing that names it, or "" where folders do.
     """
 
     category: str
@@ -38,6 +39,7 @@ class Item:
     defect: str
     box: tuple[int, int, int, int] | None = None
     name: str = ""
+    where: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,186 @@
+"""Image files: what is read, and that what is refused is refused for the reason that it has."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from adaclip.data.decode import MOST_PIXELS, open_image, open_mask, size_of
+from adaclip.data.prepare import Prepared, prepare
+from adaclip.data.registry import dataset_for
+from adaclip.errors import AdaclipError
+from tests.raw import draw_image
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+
+
+def prepared(tmp_path: Path) -> Prepared:
+    return prepare(dataset_for("own", {}), tmp_path / "raw", tmp_path / "out", jobs=1)
+
+
+def refused(path: Path) -> str:
+    """The line with which a file is refused, whichever way it is asked for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(AdaclipError) as caught:
+            open_image(path)
+    with pytest.raises(AdaclipError):
+        open_mask(path)
+    text = str(caught.value)
+    assert str(path) in text
+    assert "\n" not in text
+    return text
+
+
+def png(width: int, height: int, bits: int = 1, colour: int = 0) -> bytes:
+    """A whole PNG of zeros, written without holding its pixels."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    packer = zlib.compressobj(9)
+    row = bytes(1 + (width * bits + 7) // 8)
+    body = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
+    head = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def test_a_picture_that_is_whole_but_too_large(tmp_path: Path) -> None:
+    draw_image(tmp_path / "raw/good/000.png")
+    path = tmp_path / "raw/bad/000.png"
+    path.parent.mkdir()
+    path.write_bytes(png(20_000, 10_000))
+    with pytest.raises(AdaclipError, match=r"too large: 20000 x 10000 are 200\.0 megapixels, and the limit is 179\.0"):
+        prepared(tmp_path)
+    assert "whole copy" not in refused(path)
+    with pytest.raises(AdaclipError, match="too large"):
+        size_of(path)
+
+
+def test_half_the_limit_needs_no_warning(tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    path.write_bytes(png(10_000, 9_100))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert size_of(path) == (10_000, 9_100)
+        assert open_mask(path).size == (10_000, 9_100)
+    assert Image.MAX_IMAGE_PIXELS is not None, "the limit of other programs stays"
+
+
+def tiff(width: int, height: int) -> bytes:
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, np.zeros((4, 4), np.uint8), photometric="minisblack")
+    content = bytearray(stream.getvalue())
+    (start,) = struct.unpack_from("<I", content, 4)
+    for place in range(start + 2, start + 2 + 12 * struct.unpack_from("<H", content, start)[0], 12):
+        tag = struct.unpack_from("<H", content, place)[0]
+        if tag in (256, 257):
+            struct.pack_into("<HII", content, place + 2, 4, 1, width if tag == 256 else height)
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.tif", tiff(60_000, 60_000)),
+        ("a.bmp", b"BM" + struct.pack("<IHHIIiiHH", 54, 0, 0, 54, 40, 60_000, 60_000, 1, 24) + bytes(24)),
+        ("a.pgm", b"P5 60000 60000 255\n"),
+        ("a.gif", b"GIF89a" + struct.pack("<HHBBB", 60_000, 60_000, 0, 0, 0) + b"," + bytes(20)),
+    ],
+)
+def test_headers_that_claim_too_much(tmp_path: Path, name: str, content: bytes) -> None:
+    assert MOST_PIXELS < 60_000**2
+    (tmp_path / name).write_bytes(content)
+    assert "too large: 60000 x 60000" in refused(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"),
+    [
+        (".jfif", "JPEG"),
+        (".JFIF", "JPEG"),
+        (".jpe", "JPEG"),
+        (".jp2", "JPEG2000"),
+        (".gif", "GIF"),
+        (".ppm", "PPM"),
+        (".pgm", "PPM"),
+        (".pbm", "PPM"),
+        (".webp", "WEBP"),
+        (".bmp", "BMP"),
+        (".tif", "TIFF"),
+        (".TIFF", "TIFF"),
+    ],
+)
+def test_suffixes_that_are_read(tmp_path: Path, suffix: str, kind: str) -> None:
+    mode = {".pgm": "L", ".pbm": "1"}.get(suffix, "RGB")
+    draw_image(tmp_path / "raw/good/000.png")
+    draw_image(tmp_path / f"raw/bad/000{suffix}", mode=mode, kind=kind)
+    found = prepared(tmp_path)
+    assert sorted((row.label, Path(row.image).suffix) for row in found.rows) == [(0, ".png"), (1, suffix)]
+    assert open_image(tmp_path / "out" / next(row.image for row in found.rows if row.label)).size == (12, 9)
+
+
+def test_grey_of_16_bits_in_a_pgm(tmp_path: Path) -> None:
+    path = tmp_path / "scan.pgm"
+    Image.fromarray(np.array([[0, 257, 65535]], dtype=np.uint16)).save(path)
+    assert np.asarray(open_image(path)).tolist() == [[0, 1, 255]]
+    assert np.asarray(open_mask(path)).tolist() == [[0, 1, 255]]
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_animations_and_stacks_are_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "moving.img"
+    frames = [Image.fromarray(np.roll(PIXELS, 5 * step, axis=0)) for step in range(3)]
+    frames[0].save(path, kind, save_all=True, append_images=frames[1:])
+    assert "holds 3 pictures" in refused(path)
+
+
+def test_a_picture_beside_a_smaller_copy_is_one(tmp_path: Path) -> None:
+    first, small = Image.fromarray(PIXELS), Image.fromarray(PIXELS[::4, ::4])
+    first.save(tmp_path / "pyramid.tif", save_all=True, append_images=[small])
+    assert np.array_equal(np.asarray(open_image(tmp_path / "pyramid.tif")), PIXELS)
+    first.save(tmp_path / "phone.jpg", "MPO", save_all=True, append_images=[first])
+    assert open_image(tmp_path / "phone.jpg").size == (30, 20)
+    first.save(tmp_path / "still.gif")
+    assert open_image(tmp_path / "still.gif").convert("RGB").size == (30, 20)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty (0 bytes)"),
+        (b"\0\0\0\x1cftypheic\0\0\0\0mif1heic", "HEIC picture, which is not read: save it as PNG"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0mif1avif", "AVIF picture"),
+        (bytes(128) + b"DICM", "DICOM"),
+        (b"8BPS\0\1", "Photoshop"),
+        (b"%PDF-1.7", "PDF"),
+        (b"PK\3\4", "zip archive"),
+        (b"\x93NUMPY\1\0", "NumPy"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "XML"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "git lfs pull"),
+        (b"<html><title>Sign in</title>", "web page"),
+        (bytes(400), "zeros"),
+        (b"a word", "no image of a known format"),
+    ],
+)
+def test_a_suffix_that_lies_about_the_content(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "000.png"
+    path.write_bytes(content)
+    assert reason in refused(path)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "JPEG2000", "GIF", "PPM"])
+def test_half_a_file_is_named_as_such(tmp_path: Path, kind: str) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(stream, kind)
+    path = tmp_path / "000.png"
+    path.write_bytes(stream.getvalue()[: len(stream.getvalue()) // 2])
+    assert "get a whole copy" in refused(path)
