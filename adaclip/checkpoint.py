@@ -6,12 +6,11 @@ The released layout is a flat dict of tensors whose keys start with `clip_model.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
@@ -20,11 +19,13 @@ from adaclip.errors import AdaclipError, UsageError
 from adaclip.files import write_whole
 from adaclip.model import AdaCLIP
 from adaclip.settings import BackboneSettings, ModelSettings, as_dict, settings
-from adaclip.tensors import write_tensors
+from adaclip.tensors import read_tensors, write_tensors
 
 #: Prefix of every key of the released layout.
 PREFIX = "clip_model."
-FORMAT = "adaclip-bench/1"
+FORMAT = "adaclip-bench/2"
+#: The first format had no digest of the content.
+UNCHECKED_FORMAT = "adaclip-bench/1"
 
 
 def save_checkpoint(model: AdaCLIP, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
@@ -113,14 +114,10 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         AdaclipError: not such a file.
     """
     path = Path(path)
-    try:
-        with safetensors.safe_open(path, "pt") as stream:
-            metadata = stream.metadata() or {}
-    except FileNotFoundError:
-        raise AdaclipError(f"no such checkpoint: {path}") from None
-    except (safetensors.SafetensorError, OSError) as error:
-        raise AdaclipError(f"cannot read checkpoint {path}: {error}") from error
-    if metadata.get("format") != FORMAT:
+    _, metadata = _read_safetensors(path)
+    if metadata.get("format") == UNCHECKED_FORMAT:
+        print(f"note: {path} was written by an earlier version, without a digest to check it by", file=sys.stderr)
+    elif metadata.get("format") != FORMAT:
         raise AdaclipError(f"{path} is not a checkpoint of this program (format {metadata.get('format')!r})")
     try:
         return {key: json.loads(metadata[key]) for key in ("model", "backbone", "provenance")}
@@ -158,9 +155,9 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Ad
 def _read_state(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise AdaclipError(f"no such checkpoint: {path}")
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)[0]
     try:
-        if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can end in any exception
         raise AdaclipError(f"cannot read checkpoint {path}: {reason_of(error)}") from error
@@ -170,6 +167,14 @@ def _read_state(path: Path) -> dict[str, Tensor]:
             f"{path} is not in the released layout: every key must be a tensor's, starting with {PREFIX}"
         )
     return {key.removeprefix(PREFIX): value for key, value in content.items()}
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Parameters and metadata; a file of ours is checked against the digest in it."""
+    tensors, metadata, checked = read_tensors(path, "checkpoint", "train it again, or get another copy of it")
+    if metadata.get("format") == FORMAT and not checked:
+        raise AdaclipError(f"checkpoint {path} is damaged: it has no digest of its content: train it again")
+    return tensors, metadata
 
 
 def _describe(model: AdaCLIP) -> str:

@@ -73,4 +73,4 @@ def evaluate_control(
 def _mask(row: Row, image_size: int) -> npt.NDArray[np.bool_]:
     if row.mask is None:
         return np.zeros((image_size, image_size), dtype=bool)
-    return mask_array(open_mask(row.mask), image_size)
+    return mask_array(open_mask(row.mask, row.mask_sha256), image_size)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import safetensors
 import torch
 from torch import Tensor
 
@@ -16,7 +15,7 @@ from adaclip.errors import AdaclipError
 from adaclip.files import check_writable, sha256_of
 from adaclip.progress import progress
 from adaclip.settings import BackboneSettings, as_dict
-from adaclip.tensors import write_tensors
+from adaclip.tensors import read_tensors, write_tensors
 
 BATCH_SIZE = 16
 
@@ -70,20 +69,15 @@ def read_features(path: str | Path, settings: BackboneSettings, manifest: str | 
     Raises:
         AdaclipError: missing, damaged, or computed for something else.
     """
-    path = Path(path)
-    try:
-        with safetensors.safe_open(path, "pt") as stream:
-            metadata = stream.metadata() or {}
-            embeddings = stream.get_tensor("embeddings")
-    except FileNotFoundError:
-        raise AdaclipError(f"no such features: {path}: run adaclip features") from None
-    except (safetensors.SafetensorError, OSError) as error:
-        raise AdaclipError(f"cannot read features {path}: {error}: run adaclip features again") from error
+    if not Path(path).is_file():
+        raise AdaclipError(f"no such features: {path}: run adaclip features")
+    tensors, metadata, checked = read_tensors(path, "features", "run adaclip features again")
+    if not checked or "embeddings" not in tensors:
+        raise AdaclipError(f"features {path} have no digest of their content: run adaclip features again")
     for key, value in _origin(settings, manifest, split).items():
         if metadata.get(key) != value:
             what = key.removesuffix("_sha256")
             raise AdaclipError(
                 f"features {path} were computed for another {what} than {manifest}'s: run adaclip features again"
             )
-    assert isinstance(embeddings, Tensor)
-    return embeddings
+    return tensors["embeddings"]

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, and digests of their content."""
+"""Files that are either whole or absent, and digests of their content, checked when they are read again."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from adaclip import records
 from adaclip.errors import AdaclipError
 
 
@@ -21,7 +22,7 @@ def write_whole(path: str | Path) -> Iterator[Path]:
     """Yield a path beside `path`; rename it onto `path` when the block ends well, remove it when it does not.
 
     The temporary name keeps the suffix of `path`, for writers that choose a format by it. What a killed process left
-    of the same file is removed first.
+    of the same file is removed first. In a results folder the content's SHA-256 is recorded (`adaclip.records`).
 
     Raises:
         AdaclipError: the folder cannot be written, or the disk is full.
@@ -40,7 +41,11 @@ def write_whole(path: str | Path) -> Iterator[Path]:
         raise AdaclipError(f"cannot write {path}: {error.strerror or error}") from error
     try:
         yield Path(name)
+        # Without a record in between: a process that is killed here must not leave one of another content.
+        records.forget(path)
+        digest = sha256_of(name) if records.root_of(path) else ""
         os.replace(name, path)
+        records.remember(path, digest)
     except OSError as error:
         raise AdaclipError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
@@ -127,18 +132,36 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def read_json(path: str | Path) -> Any:
-    """Read a JSON file.
+def read_checked(path: str | Path) -> bytes:
+    """The bytes of a file, checked against what was recorded when it was written, if anything was.
 
     Raises:
-        AdaclipError: missing, unreadable or not JSON.
+        AdaclipError: missing, unreadable, or not what was written.
     """
-    path = Path(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return records.check_content(path, Path(path).read_bytes())
     except FileNotFoundError:
         raise AdaclipError(f"no such file: {path}") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except OSError as error:
+        raise AdaclipError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def remove(path: str | Path) -> None:
+    """Remove a file of ours, and what was recorded of it; nothing when it is not there."""
+    records.forget(path)
+    Path(path).unlink(missing_ok=True)
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file, checked as by `read_checked`.
+
+    Raises:
+        AdaclipError: missing, unreadable, not JSON, or not what was written.
+    """
+    content = read_checked(path)
+    try:
+        return json.loads(content.decode("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise AdaclipError(f"cannot read {path} as JSON: {error}") from error
 
 

@@ -19,6 +19,7 @@ from adaclip.config import parse_config, read_config
 from adaclip.data.manifest import ManifestRow, write_manifest
 from adaclip.data.registry import Dataset, load_registry, public_facts
 from adaclip.plan import make_plan, plan_document
+from tests.sets import write_digests
 
 ROOT = Path(__file__).parent.parent
 LEVELS = {"image": ("auroc", "f1_max", "ap"), "pixel": ("auroc", "f1_max", "ap", "aupro")}
@@ -137,6 +138,8 @@ def _prepare(dataset: Dataset, folder: Path, pictures: bool) -> None:
             if path:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(array).save(folder / path)
+    if pictures:
+        write_digests(folder / "manifest.csv")
 
 
 def _invent_training(experiment: Mapping[str, Any], seed: int, folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from adaclip.data.manifest import ManifestRow, write_manifest
+from adaclip.data.manifest import ManifestRow, read_manifest, write_manifest
 from adaclip.files import sha256_of, write_json
 
 
@@ -63,8 +63,20 @@ def write_set(
                     width=width,
                     height=height,
                     sha256=sha256_of(image),
+                    mask_sha256=sha256_of(folder / mask_path) if mask_path else "",
                 )
             )
     write_manifest(folder / "manifest.csv", rows)
     write_json(folder / "prepared.json", {"set": name, "labels": list(labels), "prompts": {}})
     return folder / "manifest.csv"
+
+
+def write_digests(manifest: Path) -> None:
+    """Put the digests of its files into a manifest whose images were changed by a test."""
+    rows = []
+    for row in read_manifest(manifest).to_dict("records"):
+        digests = {"sha256": sha256_of(manifest.parent / row["image"])}
+        if row["mask"]:
+            digests["mask_sha256"] = sha256_of(manifest.parent / row["mask"])
+        rows.append(ManifestRow(**{**row, **digests}))
+    write_manifest(manifest, rows)

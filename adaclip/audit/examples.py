@@ -19,6 +19,7 @@ from PIL import Image
 from adaclip.audit.compare import Audit
 from adaclip.audit.drawing import save
 from adaclip.data.decode import open_image
+from adaclip.data.manifest import read_manifest
 from adaclip.report.document import FigureDoc
 
 NAME = "audit_examples"
@@ -50,6 +51,7 @@ def draw_examples(audit: Audit, titles: Mapping[str, str], prepared: Path, out: 
         return None
     sns.set_theme(style="white", context="paper")
     rows = -(-len(chosen) // 2)
+    digests = {name: _digests(prepared / name) for pair in chosen for name in (pair["set"], pair["other_set"])}
     figure, axes = plt.subplots(rows, 4, figsize=(7.6, 2.15 * rows), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
@@ -57,7 +59,7 @@ def draw_examples(audit: Audit, titles: Mapping[str, str], prepared: Path, out: 
         left = 2 * (number % 2)
         for ax, end in zip(axes[number // 2, left : left + 2], ("", "other_"), strict=True):
             name, image = pair[f"{end}set"], pair[f"{end}image"]
-            ax.imshow(_small(prepared / name / image))
+            ax.imshow(_small(prepared / name / image, digests[name].get(image, "")))
             label = "anomalous" if pair[f"{end}label"] else "normal"
             ax.set_title(f"{titles[name]}, {label}", size=8)
             ax.text(0.5, -0.04, _short(image), transform=ax.transAxes, ha="center", va="top", size=6.5)
@@ -90,8 +92,14 @@ def choose(audit: Audit) -> list[dict[str, Any]]:
     return [row for turn in turns for row in turn if row is not None][:PAIRS]
 
 
-def _small(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    image = open_image(path).convert("RGB")
+def _digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of each image of a prepared set."""
+    frame = read_manifest(folder / "manifest.csv")
+    return dict(zip(frame["image"], frame["sha256"], strict=True))
+
+
+def _small(path: Path, sha256: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    image = open_image(path, sha256).convert("RGB")
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     return np.asarray(image)
 

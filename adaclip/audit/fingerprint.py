@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from PIL import Image
 from adaclip.data.decode import open_image
 from adaclip.data.manifest import read_manifest
 from adaclip.errors import AdaclipError
-from adaclip.files import write_whole
+from adaclip.files import read_checked, write_whole
 from adaclip.parallel import each
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def write_fingerprints(manifest: Path, out: Path, jobs: int | None = None) -> No
     if frame.empty:
         raise AdaclipError(f"{manifest} has no image in the split 'test'")
     paths = [manifest.parent / image for image in frame["image"]]
-    found = each(_fingerprint_file, paths, jobs, f"fingerprints of {frame['set'].iloc[0]}")
+    files = list(zip(paths, frame["sha256"], strict=True))
+    found = each(_fingerprint_file, files, jobs, f"fingerprints of {frame['set'].iloc[0]}")
     with write_whole(out) as part, part.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -89,8 +91,8 @@ def write_fingerprints(manifest: Path, out: Path, jobs: int | None = None) -> No
             writer.writerow([*head, content, bits.hex(), base64.b64encode(small).decode()])
 
 
-def _fingerprint_file(path: Path) -> tuple[str, bytes, bytes]:
-    return fingerprint(open_image(path))
+def _fingerprint_file(file: tuple[Path, str]) -> tuple[str, bytes, bytes]:
+    return fingerprint(open_image(*file))
 
 
 def read_fingerprints(paths: Sequence[Path]) -> Fingerprints:
@@ -106,8 +108,9 @@ def read_fingerprints(paths: Sequence[Path]) -> Fingerprints:
         if not path.is_file():
             raise AdaclipError(f"no such file: {path}: run adaclip audit fingerprint")
         try:
-            frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-        except (ValueError, OSError) as error:
+            content = io.BytesIO(read_checked(path))
+            frame = pd.read_csv(content, dtype=str, keep_default_na=False, encoding="utf-8")
+        except ValueError as error:
             raise AdaclipError(f"cannot read {path}: {' '.join(str(error).split())}") from error
         if tuple(frame.columns) != COLUMNS or frame.empty:
             raise AdaclipError(f"{path} holds no fingerprints: run adaclip audit fingerprint again")

@@ -7,8 +7,10 @@ they are stored: an EXIF orientation is not applied, because published masks fit
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +52,7 @@ _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WIDE = 257
 
 
-def open_image(path: str | Path) -> Image.Image:
+def open_image(path: str | Path, sha256: str = "") -> Image.Image:
     """Decode an image.
 
     16-bit grey is scaled from 0..65535 to 0..255 whatever values occur, so that brightness stays comparable between
@@ -59,6 +61,7 @@ def open_image(path: str | Path) -> Image.Image:
     Args:
         path: a PNG, JPEG, JPEG 2000, BMP, TIFF, WebP, GIF or PPM file under any name. Smaller pictures beside the
             first, such as a thumbnail, do not count.
+        sha256: as for `read`.
 
     Returns:
         An image, fully loaded, whose `convert("RGB")` loses nothing: mode L, RGB or another 8-bit colour mode.
@@ -73,10 +76,10 @@ def open_image(path: str | Path) -> Image.Image:
         (512, 256)
     """
     path = Path(path)
-    return as_image(decode(read(path), path), path)
+    return as_image(decode(read(path, sha256), path), path)
 
 
-def open_mask(path: str | Path) -> Image.Image:
+def open_mask(path: str | Path, sha256: str = "") -> Image.Image:
     """Decode a mask.
 
     The brightest colour counts, as a viewer shows it (so of a palette the colours, not the numbers); transparency is
@@ -84,6 +87,7 @@ def open_mask(path: str | Path) -> Image.Image:
 
     Args:
         path: as for `open_image`.
+        sha256: as for `read`.
 
     Returns:
         Mode L, fully loaded.
@@ -92,7 +96,7 @@ def open_mask(path: str | Path) -> Image.Image:
         AdaclipError: missing, empty, damaged or no image.
     """
     path = Path(path)
-    return as_mask(decode(read(path), path))
+    return as_mask(decode(read(path, sha256), path))
 
 
 def size_of(path: str | Path) -> tuple[int, int]:
@@ -110,11 +114,16 @@ def size_of(path: str | Path) -> tuple[int, int]:
         return decode(read(path), path).size
 
 
-def read(path: Path) -> bytes:
+def read(path: Path, sha256: str = "") -> bytes:
     """The bytes of a file that should hold an image.
 
+    Args:
+        path: the file.
+        sha256: what the manifest says of its content, or "" when nothing is known; not asked when the environment
+            has ADACLIP_VERIFY=0.
+
     Raises:
-        AdaclipError: missing, unreadable or empty.
+        AdaclipError: missing, unreadable, empty, or not what the manifest says.
     """
     try:
         content = path.read_bytes()
@@ -124,6 +133,11 @@ def read(path: Path) -> bytes:
         raise AdaclipError(f"cannot read {path}: {error.strerror or error}") from error
     if not content:
         raise AdaclipError(f"{path} is empty (0 bytes): get a whole copy of it")
+    if sha256 and os.environ.get("ADACLIP_VERIFY") != "0" and hashlib.sha256(content).hexdigest() != sha256:
+        raise AdaclipError(
+            f"{path} is damaged: it is no longer what was prepared (its SHA-256 is not the manifest's): "
+            "prepare the set again"
+        )
     return content
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import io
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adaclip.errors import AdaclipError
-from adaclip.files import read_json, write_whole
+from adaclip.files import read_json, sha256_of, write_text, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +33,7 @@ class ManifestRow:
         width: of the image in pixels.
         height: of the image in pixels.
         sha256: of the image file.
+        mask_sha256: of the mask file, or "" for none.
     """
 
     set: str
@@ -42,8 +46,13 @@ class ManifestRow:
     width: int
     height: int
     sha256: str
+    mask_sha256: str = ""
 
 
+#: Beside a manifest: the SHA-256 of these, in this order, as `sha256sum` writes and checks them. Images and masks are
+#: in the manifest.
+SUMS = "SHA256SUMS"
+SUMMED = ("manifest.csv", "meta.json", "prepared.json")
 COLUMNS = tuple(field.name for field in fields(ManifestRow))
 
 
@@ -54,6 +63,43 @@ def write_manifest(path: str | Path, rows: Iterable[ManifestRow]) -> None:
         writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(vars(row) for row in ordered)
+
+
+def write_sums(folder: str | Path) -> None:
+    """Write `SHA256SUMS` of a prepared set."""
+    paths = [Path(folder) / name for name in SUMMED]
+    write_text(Path(folder) / SUMS, "".join(f"{sha256_of(path)}  {path.name}\n" for path in paths))
+
+
+def read_sums(folder: str | Path) -> dict[str, str]:
+    """SHA-256 of the files beside a manifest, by name; empty where the set has no `SHA256SUMS`.
+
+    Raises:
+        AdaclipError: it is not as `write_sums` writes it.
+    """
+    path = Path(folder) / SUMS
+    if not path.is_file():
+        return {}
+    try:
+        text = path.read_bytes().decode("ascii", "replace")
+    except OSError as error:
+        raise AdaclipError(f"cannot read {path}: {error.strerror or error}") from error
+    found = re.fullmatch("".join(rf"([0-9a-f]{{64}})  {re.escape(name)}\n" for name in SUMMED), text)
+    if found is None:
+        raise AdaclipError(f"{path} is damaged: it is not what was prepared: prepare the set again")
+    return dict(zip(SUMMED, found.groups(), strict=True))
+
+
+def _read_summed(path: Path) -> bytes:
+    """The bytes of a file beside a manifest, or of itself, checked where the set has checksums."""
+    content = path.read_bytes()
+    expected = read_sums(path.parent).get(path.name)
+    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
+        raise AdaclipError(
+            f"{path} is damaged: it is no longer what was prepared (its SHA-256 is not that of {SUMS}): "
+            "prepare the set again"
+        )
+    return content
 
 
 def read_manifest(path: str | Path) -> pd.DataFrame:
@@ -71,7 +117,8 @@ def read_manifest(path: str | Path) -> pd.DataFrame:
     if not path.is_file():
         raise AdaclipError(f"no such manifest: {path}: run adaclip data prepare")
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        content = io.BytesIO(_read_summed(path))
+        frame = pd.read_csv(content, dtype=str, keep_default_na=False, encoding="utf-8")
     except (ValueError, OSError) as error:
         raise AdaclipError(f"cannot read manifest {path}: {' '.join(str(error).split())}") from error
     missing = [column for column in COLUMNS if column not in frame.columns]
@@ -86,6 +133,8 @@ def read_manifest(path: str | Path) -> pd.DataFrame:
         "height": frame["height"].str.fullmatch(r"[1-9]\d*"),
         "image": frame["image"].ne("") & ~frame["image"].duplicated(),
         "mask": frame["mask"].eq("") | frame["label"].eq("1"),
+        "sha256": frame["sha256"].str.fullmatch("[0-9a-f]{64}|"),
+        "mask_sha256": frame["mask_sha256"].str.fullmatch("[0-9a-f]{64}|"),
     }
     for column, good in checks.items():
         if not good.all():
@@ -111,6 +160,8 @@ def read_prepared(manifest: str | Path) -> dict[str, Any]:
         AdaclipError: missing or damaged.
     """
     path = Path(manifest).with_name("prepared.json")
+    if path.is_file():
+        _read_summed(path)
     value = read_json(path)
     if not isinstance(value, dict) or not {"labels", "prompts"} <= value.keys():
         raise AdaclipError(f"{path} lacks 'labels' or 'prompts': prepare the set again")

@@ -81,7 +81,8 @@ def place(dataset: str, out: Path, options: Options, items: Sequence[Item]) -> l
         picture = as_image(picture, source)
     # What Pillow refused, or would read wrongly, any other program that opens the set would stumble over too.
     changed = picture is not image or not isinstance(image, ImageFile.ImageFile)
-    mask = None if items[0].mask is None else _open_mask(items[0].mask, source, size)
+    marked = None if items[0].mask is None else read(items[0].mask)
+    mask = None if marked is None else _fitting_mask(marked, items[0], size)
     found = []
     for item in items:
         image_folder, mask_folder = folders_of(item)
@@ -93,12 +94,12 @@ def place(dataset: str, out: Path, options: Options, items: Sequence[Item]) -> l
             name = _png_name(name)
             sha256 = _write_png(picture.crop(item.box) if item.box else picture, out / image_folder / name)
         growth = None
-        mask_path = ""
-        if mask is not None and item.mask is not None:
+        mask_path = mask_sha256 = ""
+        if mask is not None and marked is not None:
             part = mask.crop(item.box) if item.box else mask
             growth = _check_mask(item, part, options)
             if item.label:
-                mask_name = _place_mask(item, part, out / mask_folder, options)
+                mask_name, mask_sha256 = _place_mask(item, marked, part, out / mask_folder, options)
                 mask_path = str(mask_folder / mask_name)
         width, height = (item.box[2] - item.box[0], item.box[3] - item.box[1]) if item.box else size
         row = ManifestRow(
@@ -112,16 +113,19 @@ def place(dataset: str, out: Path, options: Options, items: Sequence[Item]) -> l
             width,
             height,
             sha256,
+            mask_sha256,
         )
         found.append(Placed(row, highest, grey, growth))
     return found
 
 
-def _open_mask(path: Path, image: Path, size: tuple[int, int]) -> Image.Image:
-    mask = as_mask(decode(read(path), path))
+def _fitting_mask(content: bytes, item: Item, size: tuple[int, int]) -> Image.Image:
+    assert item.mask is not None
+    mask = as_mask(decode(content, item.mask))
     if mask.size != size:
         raise AdaclipError(
-            f"mask {path} is {mask.size[0]} x {mask.size[1]}, but its image {image} is {size[0]} x {size[1]}"
+            f"mask {item.mask} is {mask.size[0]} x {mask.size[1]}, "
+            f"but its image {item.image} is {size[0]} x {size[1]}"
         )
     return mask
 
@@ -141,17 +145,18 @@ def _check_mask(item: Item, mask: Image.Image, options: Options) -> float | None
     return sum(counts[1:]) / half if half else None
 
 
-def _place_mask(item: Item, mask: Image.Image, folder: Path, options: Options) -> str:
+def _place_mask(item: Item, content: bytes, mask: Image.Image, folder: Path, options: Options) -> tuple[str, str]:
+    """Put a mask into its folder; its name there, and its SHA-256."""
     assert item.mask is not None
     # A name that was made to be the image's own is the mask's own too.
     made = PurePosixPath(item.name).stem if item.name else ""
     if options.threshold == 0 and item.box is None:
         name = made + item.mask.suffix if made else item.mask.name
         _link(item.mask, folder / name)
-        return name
+        return name, hashlib.sha256(content).hexdigest()
     name = f"{made}.png" if made else _png_name(item.mask.name)
-    _write_png(mask.point([255 if value > options.threshold else 0 for value in range(256)]), folder / name)
-    return name
+    marked = mask.point([255 if value > options.threshold else 0 for value in range(256)])
+    return name, _write_png(marked, folder / name)
 
 
 def _png_name(name: str) -> str:

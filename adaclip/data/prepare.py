@@ -12,7 +12,7 @@ from typing import Any
 from adaclip.data import checks
 from adaclip.data.fetched import digest_of
 from adaclip.data.layouts.common import Item
-from adaclip.data.manifest import ManifestRow, write_manifest
+from adaclip.data.manifest import SUMS, ManifestRow, write_manifest, write_sums
 from adaclip.data.metajson import write_meta
 from adaclip.data.options import COMMON, Options
 from adaclip.data.originals import as_given, open_original
@@ -24,7 +24,7 @@ from adaclip.files import work_folder, write_json
 from adaclip.parallel import each
 
 #: What a prepared set consists of; a folder with anything else in it is not replaced.
-CONTENT = frozenset({"images", "masks", "manifest.csv", "prepared.json", "meta.json"})
+CONTENT = frozenset({"images", "masks", "manifest.csv", "prepared.json", "meta.json", SUMS})
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,7 @@ def _prepare_into(
     write_manifest(out / "manifest.csv", rows)
     write_meta(out / "meta.json", rows)
     write_json(out / "prepared.json", _facts(prepared, raw, duplicates))
+    write_sums(out)
     return prepared
 
 

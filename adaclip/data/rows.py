@@ -22,6 +22,8 @@ class Row:
     label: int
     defect: str
     has_pixels: bool
+    sha256: str = ""
+    mask_sha256: str = ""
 
 
 def read_rows(manifest: str | Path, split: str = "test") -> list[Row]:
@@ -49,6 +51,8 @@ def read_rows(manifest: str | Path, split: str = "test") -> list[Row]:
             label=int(row["label"]),
             defect=row["defect"],
             has_pixels=masks and (bool(row["mask"]) or int(row["label"]) == 0),
+            sha256=row["sha256"],
+            mask_sha256=row["mask_sha256"],
         )
         for row in frame.to_dict("records")
     ]

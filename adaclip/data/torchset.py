@@ -131,10 +131,10 @@ class Sample:
 def _load(row: Row, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Image (3, h, w) and mask (h, w) of a row, resized to `shape`."""
     side = max(shape)
-    image = preprocess(open_image(row.image), side)[:, : shape[0], : shape[1]]
+    image = preprocess(open_image(row.image, row.sha256), side)[:, : shape[0], : shape[1]]
     if row.mask is None:
         return image, torch.zeros(shape)
-    return image, preprocess_mask(open_mask(row.mask), side)[: shape[0], : shape[1]].float()
+    return image, preprocess_mask(open_mask(row.mask, row.mask_sha256), side)[: shape[0], : shape[1]].float()
 
 
 def batches(

@@ -24,6 +24,7 @@ manifest.
 
 from __future__ import annotations
 
+import io
 import statistics
 from collections import Counter
 from pathlib import Path
@@ -33,8 +34,7 @@ from PIL import Image, ImageChops, ImageFilter
 
 from adaclip.data.decode import FORMATS, decode, open_image, open_mask, read
 from adaclip.data.manifest import read_manifest, read_prepared
-from adaclip.errors import AdaclipError
-from adaclip.files import write_json, write_whole
+from adaclip.files import remove, write_json, write_whole
 from adaclip.parallel import each
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def write_overview(manifest: Path, out: Path, jobs: int | None = None) -> None:
     prepared = read_prepared(manifest)
     folder = manifest.parent
     masks = [folder / mask if mask else None for mask in frame["mask"]]
-    paths = list(zip((folder / image for image in frame["image"]), masks, strict=True))
+    images = (folder / image for image in frame["image"])
+    paths = list(zip(images, frame["sha256"], masks, frame["mask_sha256"], strict=True))
     facts = each(_facts, paths, jobs, f"overview of {frame['set'].iloc[0]}")
     frame["mode"], frame["format"], frame["area"] = zip(*facts, strict=True)
     categories = []
@@ -74,7 +75,7 @@ def write_overview(manifest: Path, out: Path, jobs: int | None = None) -> None:
             if row is not None:
                 file = f"thumbnails/{index:03d}_{kind}.webp"
                 mask = folder / row["mask"] if row["mask"] else None
-                size = _write_thumbnail(folder / row["image"], mask, out / file)
+                size = _write_thumbnail(row, folder / row["image"], mask, out / file)
                 examples.append(_describe(str(name), kind, row, file, size))
         categories.append(
             {
@@ -108,19 +109,18 @@ def write_overview(manifest: Path, out: Path, jobs: int | None = None) -> None:
     _remove_others(out / "thumbnails", {example["file"] for entry in categories for example in entry["examples"]})
 
 
-def _facts(paths: tuple[Path, Path | None]) -> tuple[str, str, float | None]:
+def _facts(files: tuple[Path, str, Path | None, str]) -> tuple[str, str, float | None]:
     """Mode and format of an image, from its header where Pillow can read that; the share of it that the mask covers."""
-    image, mask = paths
+    image, sha256, mask, mask_sha256 = files
+    content = read(image, sha256)
     try:
-        with Image.open(image, formats=FORMATS) as opened:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
             mode, kind = opened.mode, opened.format or ""
-    except FileNotFoundError:
-        raise AdaclipError(f"no such image: {image}: prepare the set again") from None
     except (OSError, Image.DecompressionBombError):
-        mode, kind = decode(read(image), image).mode, "TIFF"
+        mode, kind = decode(content, image).mode, "TIFF"
     if mask is None:
         return mode, kind, None
-    histogram = open_mask(mask).histogram()
+    histogram = open_mask(mask, mask_sha256).histogram()
     return mode, kind, 1 - histogram[0] / sum(histogram)
 
 
@@ -181,11 +181,11 @@ def _describe(category: str, kind: str, row: dict[str, Any], file: str, size: tu
     }
 
 
-def _write_thumbnail(image: Path, mask: Path | None, path: Path) -> tuple[int, int]:
-    small = open_image(image).convert("RGB")
+def _write_thumbnail(row: dict[str, Any], image: Path, mask: Path | None, path: Path) -> tuple[int, int]:
+    small = open_image(image, row["sha256"]).convert("RGB")
     small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     if mask is not None:
-        draw_outline(small, open_mask(mask))
+        draw_outline(small, open_mask(mask, row["mask_sha256"]))
     with write_whole(path) as part:
         small.save(part, format="WEBP", quality=80, method=6)
     return small.size
@@ -211,4 +211,4 @@ def _remove_others(folder: Path, files: set[str]) -> None:
     """Thumbnails of categories that the set had before and has no longer."""
     for path in folder.glob("*.webp"):
         if f"{folder.name}/{path.name}" not in files:
-            path.unlink()
+            remove(path)

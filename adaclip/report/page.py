@@ -15,7 +15,7 @@ import yaml
 from PIL import Image
 
 from adaclip.errors import AdaclipError
-from adaclip.files import read_json, write_text
+from adaclip.files import read_checked, read_json, write_text
 from adaclip.report.document import FigureDoc, TableDoc, read_figures_index, read_tables_index
 from adaclip.report.groups import shown
 from adaclip.report.headline import headline
@@ -158,8 +158,8 @@ def _picture(figure: FigureDoc, folder: Path) -> Picture:
         with Image.open(pixels) as image:
             size = image.size
         if drawn.stat().st_size <= LARGEST_SVG:
-            return Picture(figure, data_uri("image/svg+xml", drawn.read_bytes()), *size)
-        return Picture(figure, data_uri("image/png", pixels.read_bytes()), *size)
+            return Picture(figure, data_uri("image/svg+xml", read_checked(drawn)), *size)
+        return Picture(figure, data_uri("image/png", read_checked(pixels)), *size)
     except OSError as error:
         # Pillow's own error names the file already.
         raise AdaclipError(f"cannot read figure {pixels}: {error.strerror or error}: draw the figures again") from error
@@ -179,8 +179,5 @@ def _overview(path: Path, plan: dict[str, Any], third_party: bool) -> dict[str, 
     for category in overview["categories"]:
         for example in category["examples"]:
             thumbnail = path.parent / example["file"]
-            try:
-                example["uri"] = data_uri("image/webp", thumbnail.read_bytes()) if show else ""
-            except OSError as error:
-                raise AdaclipError(f"cannot read {thumbnail}: {error.strerror or error}") from error
+            example["uri"] = data_uri("image/webp", read_checked(thumbnail)) if show else ""
     return overview

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from PIL import Image
 from adaclip.data.decode import open_image, open_mask
 from adaclip.data.manifest import read_manifest
 from adaclip.errors import AdaclipError
+from adaclip.files import read_checked
 from adaclip.report.results import Evaluation
 
 #: Longest side of a picture in pixels.
@@ -104,10 +106,10 @@ def read_kept(folder: Path) -> list[Kept]:
     """
     path = folder / "panels.npz"
     try:
-        with np.load(path) as stored:
+        with np.load(io.BytesIO(read_checked(path))) as stored:
             columns = (stored[key].tolist() for key in ("image", "role", "score"))
             return [Kept(*values) for values in zip(*columns, stored["maps"], strict=True)]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise AdaclipError(f"cannot read {path}: {error}: evaluate again") from error
 
 
@@ -120,11 +122,11 @@ def _panel(folder: Path, kept: Kept, row: Any, heat: Image.Image, pictures: bool
     image = mask = ""
     overlay = heat.resize(fit(row["width"], row["height"]), Image.Resampling.BICUBIC)
     if pictures:
-        picture = picture_of(folder / kept.name, overlay.size)
+        picture = picture_of(folder / kept.name, overlay.size, row["sha256"])
         image = _webp(picture)
         overlay = Image.blend(picture, overlay, OPACITY)
         if row["mask"]:
-            mask = _png(mask_of(folder / row["mask"], overlay.size))
+            mask = _png(mask_of(folder / row["mask"], overlay.size, row["mask_sha256"]))
     return Panel(
         name=kept.name,
         category=row["category"],
@@ -140,14 +142,14 @@ def _panel(folder: Path, kept: Kept, row: Any, heat: Image.Image, pictures: bool
     )
 
 
-def picture_of(path: Path, size: tuple[int, int]) -> Image.Image:
-    """An image in RGB at another size."""
-    return open_image(path).convert("RGB").resize(size, Image.Resampling.LANCZOS)
+def picture_of(path: Path, size: tuple[int, int], sha256: str) -> Image.Image:
+    """An image in RGB at another size, when its file has this SHA-256."""
+    return open_image(path, sha256).convert("RGB").resize(size, Image.Resampling.LANCZOS)
 
 
-def mask_of(path: Path, size: tuple[int, int]) -> Image.Image:
-    """A mask, 0 or 255, at another size, with grey edges."""
-    values = np.asarray(open_mask(path).convert("L")) > 0
+def mask_of(path: Path, size: tuple[int, int], sha256: str) -> Image.Image:
+    """A mask, 0 or 255, at another size, with grey edges, when its file has this SHA-256."""
+    values = np.asarray(open_mask(path, sha256).convert("L")) > 0
     return Image.fromarray(values.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)
 
 

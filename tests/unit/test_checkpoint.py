@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 
 import adaclip
-from adaclip.checkpoint import FORMAT, PREFIX, read_metadata
+from adaclip.checkpoint import PREFIX, UNCHECKED_FORMAT, read_metadata
 from adaclip.errors import AdaclipError, UsageError
 
 OFFICIAL = Path(__file__).parents[1] / "golden" / "official_layout.pth"
@@ -175,9 +175,9 @@ def test_other_pickles_are_not_in_the_released_layout(tiny, tmp_path, content):
     [
         ({}, "not a checkpoint of this program"),
         ({"format": "adaclip-bench/9"}, "format 'adaclip-bench/9'"),
-        ({"format": FORMAT, "model": "{}"}, "is damaged: its metadata lacks 'backbone'"),
+        ({"format": UNCHECKED_FORMAT, "model": "{}"}, "is damaged: its metadata lacks 'backbone'"),
         (
-            {"format": FORMAT, "model": '{"depth": 3}', "backbone": '{"model": "tiny"}', "provenance": "{}"},
+            {"format": UNCHECKED_FORMAT, "model": '{"depth": 3}', "backbone": '{"model": "tiny"}', "provenance": "{}"},
             "another version",
         ),
     ],

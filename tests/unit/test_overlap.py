@@ -13,6 +13,7 @@ import pytest
 import adaclip
 from adaclip.cli import main
 from adaclip.data.manifest import ManifestRow, read_manifest, write_manifest
+from tests.sets import write_digests
 
 SHARED = ("000.png", "004.png")
 
@@ -25,6 +26,7 @@ def audited(tiny, prepared: Callable[..., Path], tmp_path: Path) -> dict[str, Pa
     manifests = {name: prepared(name) for name in ("target", "aux")}
     for name in SHARED:
         shutil.copy(manifests["target"].parent / "images/bolt" / name, manifests["aux"].parent / "images/bolt" / name)
+    write_digests(manifests["aux"])
     torch.manual_seed(0)
     facts = {"run": "r", "method": "adaclip", "seed": 0, "auxiliary": ["aux"], "selection": None}
     adaclip.save_checkpoint(adaclip.AdaCLIP(tiny, clusters=4), tmp_path / "c.safetensors", facts)

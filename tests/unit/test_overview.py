@@ -33,9 +33,7 @@ def manifest(tmp_path: Path) -> Path:
             Image.fromarray(values.reshape(10, 20)).save(tmp_path / mask)
         defect = "bent" if label else "good"
         size = image.size
-        rows.append(
-            ManifestRow("toy", category, split, f"images/{category}/{name}", mask, label, defect, *size, "0" * 64)
-        )
+        rows.append(ManifestRow("toy", category, split, f"images/{category}/{name}", mask, label, defect, *size, ""))
 
     colour = Image.new("RGB", (20, 10), (10, 20, 30))
     for name, covered in (("1.png", 2), ("2.png", 32), ("3.png", 8)):

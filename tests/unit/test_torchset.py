@@ -11,6 +11,7 @@ import adaclip
 from adaclip.data.rows import read_rows
 from adaclip.data.torchset import ImageSet, batches
 from adaclip.errors import AdaclipError
+from tests.sets import write_digests
 
 
 def test_rows_follow_the_manifest(prepared):
@@ -147,5 +148,6 @@ def test_grey_and_transparent_images(prepared):
     folder = manifest.parent / "images" / "bolt"
     Image.fromarray(np.full((40, 40), 128, np.uint8)).save(folder / "000.png")
     Image.new("RGBA", (40, 40), (128, 128, 128, 10)).save(folder / "001.png")
+    write_digests(manifest)
     [batch] = batches(ImageSet(read_rows(manifest)[:2], 32), 2)
     assert torch.equal(batch.images[0], batch.images[1])

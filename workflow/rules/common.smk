@@ -23,6 +23,7 @@ from adaclip.data.registry import fetching_facts, load_registry, public_facts, r
 from adaclip.errors import AdaclipError
 from adaclip.plan import make_plan, part_document, plan_document, targets
 from adaclip.provenance import code_digest
+from adaclip.records import keep_records
 from adaclip.report import groups
 from adaclip.report.names import figure_names, metric_names, panel_names, table_names
 

@@ -7,6 +7,8 @@ Writes: data/raw/<set>/*, data/prepared/<set>/manifest.csv, images and masks bes
 
 
 onstart:
+    # What is written from now on is recorded, so that damage to it is found.
+    keep_records(RESULTS)
     # Before the first download, and for all sets at once; a dry run needs no consent. `fetch` asks nobody again.
     to_fetch = {job.wildcards.set for job in workflow.dag.needrun_jobs() if job.rule.name == "fetch"}
     asked = [REGISTRY[name] for name in PLAN.sets if name in to_fetch and CONFIG.simulate is None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import matplotlib.patches
 import matplotlib.ticker
 import numpy as np
@@ -9,6 +11,7 @@ import pandas as pd
 import seaborn as sns
 
 from adaclip.errors import AdaclipError
+from adaclip.files import read_checked
 from adaclip.report.figures.style import ANOMALOUS, NORMAL, Drawn, grid, label_outer, legend_below, wrapped
 from adaclip.report.figures.words import sources
 from adaclip.report.groups import series
@@ -66,6 +69,6 @@ def draw(results: Results, key: str) -> Drawn:
 def _scores(found: Evaluation) -> pd.DataFrame:
     path = found.folder / "scores.csv"
     try:
-        return pd.read_csv(path, usecols=["label", "anomaly_score"])
-    except (OSError, ValueError) as error:
+        return pd.read_csv(io.BytesIO(read_checked(path)), usecols=["label", "anomaly_score"])
+    except ValueError as error:
         raise AdaclipError(f"cannot read {path}: {error}: evaluate again") from error

@@ -105,8 +105,8 @@ def _draw(kept: Sequence[Kept], rows: pd.DataFrame, folder: Path, out: Path, ste
     for block, one in zip(blocks.flat, kept, strict=False):
         row: Any = rows.loc[one.name]
         size = fit(row["width"], row["height"], SIDE)
-        picture = picture_of(folder / one.name, size)
-        mask = mask_of(folder / row["mask"], size) if row["mask"] else None
+        picture = picture_of(folder / one.name, size, row["sha256"])
+        mask = mask_of(folder / row["mask"], size, row["mask_sha256"]) if row["mask"] else None
         heat = coloured(one.values, low, high).resize(size, Image.Resampling.BICUBIC)
         axes = block.subplots(1, len(PICTURES))
         block.subplots_adjust(left=0.01, right=0.99, top=0.76, bottom=0.02, wspace=0.04)
