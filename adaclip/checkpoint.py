@@ -1,6 +1,7 @@
 """Learned parameters on disk: safetensors with the config in the metadata, or the released `.pth` layout.
 
-The released layout is a flat dict of tensors whose keys start with `clip_model.`, saved with `torch.save`.
+The released layout is a flat dict of tensors whose keys start with `clip_model.`, saved with `torch.save`. Which of the
+two a file has is told by its content, whatever its suffix.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import Tensor
 from adaclip.backbone import make_backbone, reason_of
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.files import write_whole
+from adaclip.foreign import kind_of_checkpoint, other_model
 from adaclip.model import AdaCLIP
 from adaclip.settings import BackboneSettings, ModelSettings, as_dict, settings
 from adaclip.tensors import read_tensors, write_tensors
@@ -51,9 +53,9 @@ def save_checkpoint(model: AdaCLIP, path: str | Path, provenance: Mapping[str, A
     if path.suffix not in (".safetensors", ".pth"):
         raise UsageError(f"cannot save a checkpoint as {path}: end its name in .safetensors or .pth")
     state = {key: value.detach().float().cpu().contiguous() for key, value in model.state_dict().items()}
-    broken = [key for key, value in state.items() if not bool(torch.isfinite(value).all())]
-    if broken:
-        raise AdaclipError(f"not saving {path}: parameter {broken[0]} is not finite")
+    broken = _not_finite(state)
+    if broken is not None:
+        raise AdaclipError(f"not saving {path}: parameter {broken} is not finite")
     if path.suffix == ".safetensors":
         metadata = {
             "format": FORMAT,
@@ -75,11 +77,11 @@ def load_checkpoint(model: AdaCLIP, path: str | Path) -> None:
 
     Args:
         model: changed in place.
-        path: `*.safetensors` from `save_checkpoint`, or a released `*.pth`.
+        path: a safetensors file of `save_checkpoint`, or a file in the released layout (`.pth`, `.pt` ...).
 
     Raises:
-        AdaclipError: missing or damaged file, or parameters that do not fit the model: the first one that differs is
-            named with both shapes.
+        AdaclipError: missing or damaged file, one that is no checkpoint (what it is instead is said), a parameter that
+            is not finite, or parameters that do not fit the model: the first that differs is named with both shapes.
 
     Example:
         >>> from adaclip.backbone import load_backbone
@@ -89,6 +91,8 @@ def load_checkpoint(model: AdaCLIP, path: str | Path) -> None:
     """
     state = _read_state(Path(path))
     own = model.state_dict()
+    if own.keys().isdisjoint(state):
+        raise AdaclipError(f"{path} is not a checkpoint of AdaCLIP: {other_model(state, PREFIX)}")
     for key in own:
         if key not in state:
             raise AdaclipError(f"{path} lacks the parameter {key}, which the model with {_describe(model)} has")
@@ -101,6 +105,12 @@ def load_checkpoint(model: AdaCLIP, path: str | Path) -> None:
     extra = [key for key in state if key not in own]
     if extra:
         raise AdaclipError(f"{path} has the parameter {extra[0]}, which the model with {_describe(model)} lacks")
+    broken = _not_finite(state)
+    if broken is not None:
+        raise AdaclipError(
+            f"{path}: parameter {broken} is not finite (it holds NaN or infinity), so no score would mean anything: "
+            "train it again, or get another copy of it"
+        )
     model.load_state_dict(state)
 
 
@@ -114,6 +124,8 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         AdaclipError: not such a file.
     """
     path = Path(path)
+    if kind_of_checkpoint(path) != "safetensors":
+        raise AdaclipError(f"{path} has no metadata: only a safetensors file of adaclip train has")
     _, metadata = _read_safetensors(path)
     if metadata.get("format") == UNCHECKED_FORMAT:
         print(f"note: {path} was written by an earlier version, without a digest to check it by", file=sys.stderr)
@@ -125,14 +137,22 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         raise AdaclipError(f"checkpoint {path} is damaged: its metadata lacks {error}") from error
 
 
-def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[AdaCLIP, dict[str, Any]]:
-    """A model as a `.safetensors` checkpoint describes it, with its parameters.
+def load_model(
+    path: str | Path, device: str | torch.device = "cpu", backbone: BackboneSettings | None = None
+) -> tuple[AdaCLIP, dict[str, Any]]:
+    """A model as a checkpoint describes it, with its parameters.
+
+    Args:
+        path: a safetensors file of `save_checkpoint`, or a file in the released layout, whatever its suffix.
+        device: where to put it.
+        backbone: needed for the released layout, which does not name its own; its model has AdaCLIP's default settings.
 
     Returns:
-        The model in evaluation mode, and the checkpoint's provenance.
+        The model in evaluation mode, and the checkpoint's provenance (empty for the released layout).
 
     Raises:
-        AdaclipError: missing or damaged file, or one that another version wrote.
+        AdaclipError: missing or damaged file, one that is no checkpoint, or one that another version wrote.
+        UsageError: the backbone is missing, or is another than the one that the checkpoint names.
 
     Example:
         >>> from adaclip.backbone import load_backbone
@@ -141,32 +161,52 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Ad
         >>> model.settings.clusters
         8
     """
+    if kind_of_checkpoint(Path(path)) == "torch":
+        if backbone is None:
+            raise UsageError(
+                f"{path} does not name its backbone: give --backbone (the paper's is ViT-L-14-336, openai, 518)"
+            )
+        model = AdaCLIP(make_backbone(backbone, device))
+        load_checkpoint(model, path)
+        return model.eval(), {}
     metadata = read_metadata(path)
     try:
         backbone_settings = settings(BackboneSettings, metadata["backbone"])
         model_settings = settings(ModelSettings, metadata["model"])
     except TypeError as error:
         raise AdaclipError(f"checkpoint {path} was written by another version of this program: {error}") from error
+    if backbone is not None and backbone != backbone_settings:
+        raise UsageError(
+            f"{path} was trained on another backbone than the one given ({as_dict(backbone_settings)}): "
+            "it names its own, so leave --backbone out"
+        )
     model = AdaCLIP(make_backbone(backbone_settings, device), **as_dict(model_settings))
     load_checkpoint(model, path)
     return model.eval(), metadata["provenance"]
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise AdaclipError(f"no such checkpoint: {path}")
-    if path.suffix == ".safetensors":
+    if kind_of_checkpoint(path) == "safetensors":
         return _read_safetensors(path)[0]
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as stream:  # given a name, torch would go by its suffix
+            content = torch.load(stream, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can end in any exception
         raise AdaclipError(f"cannot read checkpoint {path}: {reason_of(error)}") from error
-    tensors = isinstance(content, dict) and all(isinstance(value, Tensor) for value in content.values())
-    if not tensors or not all(str(key).startswith(PREFIX) for key in content):
-        raise AdaclipError(
-            f"{path} is not in the released layout: every key must be a tensor's, starting with {PREFIX}"
-        )
-    return {key.removeprefix(PREFIX): value for key, value in content.items()}
+    if not isinstance(content, dict):
+        raise AdaclipError(f"{path} is not in the released layout: it holds no tensors by name")
+    names = [str(key) for key in content]
+    if not names or not all(name.startswith(PREFIX) for name in names):
+        raise AdaclipError(f"{path} is not in the released layout: {other_model(names, PREFIX)}")
+    odd = next((key for key, value in content.items() if not isinstance(value, Tensor)), None)
+    if odd is not None:
+        raise AdaclipError(f"{path} is not in the released layout: its {odd} is no tensor")
+    return {str(key).removeprefix(PREFIX): value for key, value in content.items()}
+
+
+def _not_finite(state: Mapping[str, Tensor]) -> str | None:
+    """The first parameter with a NaN or an infinity; None when all are numbers."""
+    return next((key for key, value in state.items() if not bool(torch.isfinite(value).all())), None)
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

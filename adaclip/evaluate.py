@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,14 +20,14 @@ from adaclip.data.manifest import read_prepared
 from adaclip.data.rows import Row, read_rows
 from adaclip.data.torchset import Batch, ImageSet, batches
 from adaclip.device import computing, describe, peak_memory
-from adaclip.errors import AdaclipError
+from adaclip.errors import AdaclipError, UsageError
 from adaclip.features import read_features
 from adaclip.files import check_writable
 from adaclip.judge import Judge, PixelJudge
 from adaclip.leakage import Overlap, overlap_of, refuse_leakage, refuse_overlap
 from adaclip.model import AdaCLIP
 from adaclip.progress import progress
-from adaclip.settings import EvaluateSettings, as_dict
+from adaclip.settings import BackboneSettings, EvaluateSettings, as_dict
 from adaclip.smoothing import Smoother
 
 
@@ -164,11 +165,13 @@ def evaluate(
     workers: int = 0,
     leakage: Path | None = None,
     overlap: str = "refuse",
+    backbone: BackboneSettings | None = None,
+    auxiliary: Sequence[str] = (),
 ) -> None:
     """Evaluate a checkpoint on the test split of a prepared set; docs/design.md describes the files.
 
     Args:
-        checkpoint: a `.safetensors` file of `adaclip train`.
+        checkpoint: of `adaclip train`, or a released one (`.pth`, `.pt` ...).
         manifest: of the prepared set.
         features: frozen embeddings of that set, or None to compute them on the way.
         settings: how to evaluate.
@@ -177,12 +180,22 @@ def evaluate(
         workers: processes that decode images.
         leakage: leakage.json of `adaclip audit compare`, or None to look at the sets' ids alone.
         overlap: refuse or deduplicate, when images of the set are in the auxiliary data too; warn does neither.
+        backbone: of a released checkpoint, which does not name its own.
+        auxiliary: ids of the sets that a released checkpoint was trained on, which it does not name either.
 
     Raises:
-        UsageError: the set, or images of it, are part of the checkpoint's auxiliary data.
+        UsageError: the set, or images of it, are part of the checkpoint's auxiliary data, or a released checkpoint
+            without word of its backbone or its auxiliary data.
         AdaclipError: unreadable files.
     """
-    model, provenance = load_model(checkpoint, device)
+    model, provenance = load_model(checkpoint, device, backbone)
+    if not provenance:
+        provenance = _stated(checkpoint, auxiliary)
+    elif auxiliary and set(auxiliary) != set(provenance["auxiliary"]):
+        raise UsageError(
+            f"checkpoint {checkpoint} names its auxiliary data itself ({'+'.join(provenance['auxiliary']) or 'none'}): "
+            "leave --auxiliary out"
+        )
     dataset = read_rows(manifest)[0].dataset
     refuse_leakage(provenance["auxiliary"], [dataset], f"checkpoint {checkpoint}")
     left_out = None
@@ -193,3 +206,13 @@ def evaluate(
     embeddings = read_features(features, model.backbone.settings, manifest) if features is not None else None
     subject = Subject(**{field.name: provenance[field.name] for field in dataclasses.fields(Subject)})
     judge_model(model, subject, manifest, embeddings, settings, out, workers=workers, left_out=left_out)
+
+
+def _stated(checkpoint: Path, auxiliary: Sequence[str]) -> dict[str, Any]:
+    """What the user says of a released checkpoint, as the provenance of ours."""
+    if not auxiliary:
+        raise UsageError(
+            f"{checkpoint} does not name the sets that it was trained on, which must not be evaluated: "
+            "give --auxiliary (such as visa clinicdb)"
+        )
+    return {"run": checkpoint.stem, "method": "adaclip", "seed": 0, "auxiliary": list(auxiliary), "selection": None}

@@ -9,14 +9,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from adaclip.backbone import make_backbone
-from adaclip.checkpoint import load_checkpoint, load_model
+from adaclip.checkpoint import load_model
 from adaclip.data.decode import SUFFIXES, size_of
 from adaclip.data.rows import Row
-from adaclip.errors import AdaclipError, UsageError
+from adaclip.errors import AdaclipError
 from adaclip.evaluate import predictions
 from adaclip.files import check_writable, write_whole
-from adaclip.model import AdaCLIP
 from adaclip.settings import BackboneSettings, EvaluateSettings
 
 
@@ -36,8 +34,8 @@ def score_folder(
     A heat map has the image's size and 8 bits: 0 is P(abnormal) = 0, 255 is 1.
 
     Args:
-        checkpoint: `.safetensors` of ours, or a released `.pth`.
-        backbone: for a `.pth`, which does not name its own.
+        checkpoint: of `adaclip train`, or a released one (`.pth`, `.pt` ...).
+        backbone: for a released checkpoint, which does not name its own.
         images: a folder, searched with its subfolders.
         category: what the images show, in words.
         settings: batch size, precision and smoothing.
@@ -47,7 +45,7 @@ def score_folder(
 
     Raises:
         AdaclipError: no images, or one that cannot be read.
-        UsageError: a `.pth` without backbone settings.
+        UsageError: a released checkpoint without backbone settings, or ours with others than its own.
     """
     check_writable(out / "scores.csv")
     if not images.is_dir():
@@ -55,16 +53,7 @@ def score_folder(
     paths = sorted(path for path in images.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise AdaclipError(f"no images ({', '.join(sorted(SUFFIXES))}) in {images}")
-    if checkpoint.suffix == ".pth":
-        if backbone is None:
-            raise UsageError(
-                f"{checkpoint} does not name its backbone: give --backbone (the paper's is ViT-L-14-336, openai, 518)"
-            )
-        model = AdaCLIP(make_backbone(backbone, device))
-        load_checkpoint(model, checkpoint)
-        model.eval()
-    else:
-        model, _ = load_model(checkpoint, device)
+    model, _ = load_model(checkpoint, device, backbone)
     rows = [
         Row("", category, category, path, path.relative_to(images).as_posix(), None, 0, "", False) for path in paths
     ]

@@ -68,7 +68,21 @@ def add_model_verbs(verbs: Any) -> None:
         epilog=SETTINGS,
     )
     evaluate.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="FILE", help="a checkpoint of adaclip train"
+        "--checkpoint",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a checkpoint of adaclip train, or a released one (.pth, .pt)",
+    )
+    evaluate.add_argument(
+        "--backbone", metavar="SETTINGS", help="backbone settings; needed for a released checkpoint, which names none"
+    )
+    evaluate.add_argument(
+        "--auxiliary",
+        nargs="+",
+        default=(),
+        metavar="ID",
+        help="sets that a released checkpoint was trained on; needed for one, which names none",
     )
     evaluate.add_argument("--manifest", type=Path, required=True, metavar="FILE", help="manifest of the prepared set")
     evaluate.add_argument("--features", type=Path, metavar="FILE", help="its features (default: computed on the way)")
@@ -127,10 +141,10 @@ def add_model_verbs(verbs: Any) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="a checkpoint of adaclip train, or a released .pth",
+        help="a checkpoint of adaclip train, or a released one (.pth, .pt)",
     )
     score.add_argument(
-        "--backbone", metavar="SETTINGS", help="backbone settings; needed for a .pth, which does not name its own"
+        "--backbone", metavar="SETTINGS", help="backbone settings; needed for a released checkpoint, which names none"
     )
     score.add_argument(
         "--images", type=Path, required=True, metavar="DIR", help="folder of images, searched with its subfolders"
@@ -200,9 +214,10 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from adaclip.settings import EvaluateSettings, read_settings
+    from adaclip.settings import BackboneSettings, EvaluateSettings, read_settings
 
     settings = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
+    backbone = read_settings(BackboneSettings, "backbone", arguments.backbone) if arguments.backbone else None
     start_model(arguments)
     from adaclip.device import take_device
     from adaclip.evaluate import evaluate
@@ -217,6 +232,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         workers=arguments.workers,
         leakage=arguments.leakage,
         overlap=arguments.overlap,
+        backbone=backbone,
+        auxiliary=arguments.auxiliary,
     )
 
 
