@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.settings import BackboneSettings, Preset
+from adaclip.words import too_long
 
 #: Number of feature blocks; the paper reads the vision tower at four depths.
 FEATURE_BLOCKS = 4
@@ -186,10 +187,18 @@ class Backbone(nn.Module):
 
         Returns:
             (n, tokens), int64.
+
+        Raises:
+            UsageError: a sentence has more tokens than the text tower's context, so that its end would be cut.
         """
         new = [sentence for sentence in dict.fromkeys(sentences) if sentence not in self._tokens]
         if new:
-            self._tokens.update(zip(new, self._tokenizer(new), strict=True))
+            encoded = self._tokenizer(new)
+            for sentence, full in zip(new, (encoded[:, -1] != 0).tolist(), strict=True):
+                count = len(self._tokenizer.encode(sentence)) + 2 if full else 0
+                if count > encoded.shape[1]:
+                    raise UsageError(too_long("text prompt", sentence, count, self.settings.model, encoded.shape[1]))
+            self._tokens.update(zip(new, encoded, strict=True))
         tokens = torch.stack([self._tokens[sentence] for sentence in sentences])
         longest = int(tokens.argmax(dim=-1).max()) + 1
         return tokens[:, : min(max(longest, at_least), tokens.shape[1])]

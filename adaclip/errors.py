@@ -1,4 +1,8 @@
-"""Errors that reach the user as one line."""
+"""Errors and warnings that reach the user as one line."""
+
+from __future__ import annotations
+
+import sys
 
 
 class AdaclipError(Exception):
@@ -11,3 +15,8 @@ class UsageError(AdaclipError):
     """A wrong argument, config key or value. Exit code 2."""
 
     exit_code = 2
+
+
+def warn(text: str) -> None:
+    """Print one line on standard error that a person should look at, and go on."""
+    print(f"adaclip: warning: {text}", file=sys.stderr, flush=True)

@@ -52,7 +52,11 @@ def predictions(
 
     Yields:
         A batch, its smoothed anomaly maps (batch, S, S) and its anomaly scores (batch,), in fp32 on the model's device.
+
+    Raises:
+        UsageError: words of a category are longer than the text tower's context.
     """
+    model.check_words(row.words for row in rows)
     device = model.backbone.device
     smoother = Smoother(model.backbone.image_size, settings.smoothing, device)
     dataset = ImageSet(rows, model.backbone.image_size)

@@ -14,6 +14,7 @@ from adaclip.data.torchset import ImageSet, batches
 from adaclip.errors import AdaclipError
 from adaclip.files import check_writable, sha256_of
 from adaclip.progress import progress
+from adaclip.prompts import all_sentences
 from adaclip.settings import BackboneSettings, as_dict
 from adaclip.tensors import read_tensors, write_tensors
 
@@ -41,10 +42,13 @@ def compute_features(
 
     Raises:
         AdaclipError: an image cannot be read, or the backbone not made.
+        UsageError: words of a category are longer than the text tower's context.
     """
     check_writable(out)
     rows = read_rows(manifest, split)
     backbone = make_backbone(settings, device)
+    # Nothing here needs the words; what cannot be trained or evaluated is refused before the work.
+    backbone.tokenize(all_sentences(row.words for row in rows))
     dataset = ImageSet(rows, settings.image_size)
     embeddings = torch.empty(len(rows), backbone.embed_dim)
     with progress(len(rows), f"features {rows[0].dataset}") as bar:

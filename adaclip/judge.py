@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import math
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from adaclip.data.rows import Row
+from adaclip.errors import warn
 from adaclip.files import write_json, write_whole
 from adaclip.metrics import (
     IMAGE_METRICS,
@@ -43,6 +45,9 @@ class PixelJudge:
     Args:
         rows: the images of the set.
         fpr_limit: of AUPRO.
+
+    Attributes:
+        vanished: by category, masks of which no pixel is left at the model's size; their images count as wholly normal.
     """
 
     def __init__(self, rows: Sequence[Row], fpr_limit: float) -> None:
@@ -50,6 +55,7 @@ class PixelJudge:
         self.last = {row.category: index for index, row in enumerate(rows)}
         self.results: dict[str, MetricResult] = {}
         self.curves: dict[str, Any] = {}
+        self.vanished: Counter[str] = Counter()
         self._meters: dict[str, PixelMetrics] = {}
 
     def update(self, index: Sequence[int], masks: Bools, maps: Floats) -> None:
@@ -63,6 +69,8 @@ class PixelJudge:
         for category in dict.fromkeys(self.rows[i].category for i in index):
             own = [(k, i) for k, i in enumerate(index) if self.rows[i].category == category]
             chosen = [k for k, i in own if self.rows[i].has_pixels]
+            # A mask is never empty in the manifest; at the model's size a small defect can be gone.
+            self.vanished[category] += sum(self.rows[index[k]].mask is not None and not masks[k].any() for k in chosen)
             if chosen:
                 meter = self._meters.setdefault(category, PixelMetrics(self.fpr_limit))
                 meter.update(masks[chosen], maps[chosen])
@@ -240,8 +248,21 @@ class Judge:
         write_json(out / "curves.json", curves)
         self.panels.write(out / "panels.npz", self.scores)
         write_json(out / "cost.json", dict(cost))
+        self._warn_of_vanished()
         facts = {"set": self.rows[0].dataset, **head, "images": len(self.rows)}
         write_json(out / "metrics.json", {**facts, **metrics, "settings": dict(settings)})
+
+    def _warn_of_vanished(self) -> None:
+        vanished = self.pixels.vanished
+        if not vanished.total():
+            return
+        masks = sum(row.mask is not None for row in self.rows)
+        where = ", ".join(f"{category} {count}" for category, count in vanished.items() if count)
+        warn(
+            f"{self.rows[0].dataset}: the defects of {vanished.total()} of {masks} masks are too small for the model's "
+            f"size and vanish ({where}): their images count as anomalous, but all their pixels as normal; a larger "
+            "image_size keeps them"
+        )
 
     def _summarise(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The `categories` and `mean` of metrics.json, and curves.json."""
@@ -260,6 +281,7 @@ class Judge:
             categories[category] = {
                 "images": int(own.sum()),
                 "anomalous": int(truth[own].sum()),
+                "vanished": self.pixels.vanished[category],
                 "image": _plain(image, IMAGE_METRICS, "image", "the set has no image labels", undefined),
                 "pixel": _plain(pixel, PIXEL_METRICS, "pixel", "the set has no masks", undefined),
                 "undefined": undefined,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from adaclip.backbone import FEATURE_BLOCKS, Backbone
 from adaclip.errors import UsageError
 from adaclip.fusion import fuse
-from adaclip.prompts import DynamicPrompts, Projections, StaticPrompts, combine, sentences
+from adaclip.prompts import DynamicPrompts, Projections, StaticPrompts, all_sentences, combine, sentences
 from adaclip.settings import ModelSettings
 
 #: CLIP's temperature, fixed.
@@ -154,6 +154,14 @@ class AdaCLIP(nn.Module):
     def uses_image_embedding(self) -> bool:
         """Whether the frozen image embedding is used at all (by dynamic prompts)."""
         return self.dynamic_visual_prompt_generator is not None or self.text_depends_on_image
+
+    def check_words(self, categories: Iterable[str]) -> None:
+        """Refuse class names whose sentences are longer than the text tower's context, before they are used.
+
+        Raises:
+            UsageError: naming the sentence.
+        """
+        self.backbone.tokenize(all_sentences(categories))
 
     def text_features(self, categories: Sequence[str], image_embedding: Tensor | None = None) -> Tensor:
         """Text features of the two states for each image.

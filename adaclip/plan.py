@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from adaclip.config import Config, Experiment
 from adaclip.data.registry import Dataset
+from adaclip.data.wording import words_of
 from adaclip.errors import UsageError
 from adaclip.leakage import refuse_leakage
 from adaclip.questions import Scope, curve_document, table_document
 from adaclip.report.published import check_tables
 from adaclip.settings import as_dict
+from adaclip.words import refuse_long_words
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def make_plan(config: Config, registry: Mapping[str, Dataset]) -> Plan:
         key = _settings_key(experiment)
         run_of[experiment.name] = by_settings.setdefault(key, experiment.name)
         runs.setdefault(run_of[experiment.name], Run(run_of[experiment.name], experiment))
+    _check_words(config, registry, evaluated)
     auxiliary = {
         experiment.name: " + ".join(registry[dataset].title for dataset in experiment.auxiliary)
         for experiment in config.experiments
@@ -150,9 +153,27 @@ def _check(experiment: Experiment, registry: Mapping[str, Dataset]) -> None:
     selection = experiment.train.selection
     if selection in experiment.auxiliary:
         raise UsageError(f"{where}: selection on '{selection}', which is auxiliary data: choose another set")
+    if experiment.auxiliary and all(registry[name].test.get("anomalous") == 0 for name in experiment.auxiliary):
+        raise UsageError(
+            f"{where}: no anomalous image in the auxiliary data ({'+'.join(experiment.auxiliary)}), so there is "
+            "nothing to learn: train on a set that has some"
+        )
     # Labels that nobody states are found in the raw data.
     if selection is not None and "mask" not in (registry[selection].labels or ("mask",)):
         raise UsageError(f"{where}: selection on '{selection}', which has no masks: choose another set")
+
+
+def _check_words(config: Config, registry: Mapping[str, Dataset], evaluated: Mapping[str, Sequence[str]]) -> None:
+    """Refuse words that a text tower would cut, as far as the registry or a prepared set has them."""
+    asked = {
+        (config.backbones[experiment.backbone].model, dataset)
+        for experiment in config.experiments
+        if experiment.method not in ("random", "oracle")
+        for dataset in (*experiment.auxiliary, *evaluated[experiment.name])
+    }
+    for model, dataset in sorted(asked):
+        words = words_of(registry[dataset], config.data)
+        refuse_long_words(words.values(), model, f"data set '{dataset}'")
 
 
 def _settings_key(experiment: Experiment) -> str:

@@ -5,7 +5,7 @@ Module names follow the released checkpoints, so that state-dict keys agree with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,11 @@ def sentences(category: str) -> tuple[list[str], list[str]]:
     normal = [template.format(state.format(name)) for state in NORMAL_STATES for template in TEMPLATES]
     abnormal = [template.format(state.format(name)) for state in ABNORMAL_STATES for template in TEMPLATES]
     return normal, abnormal
+
+
+def all_sentences(categories: Iterable[str]) -> list[str]:
+    """The sentences of several class names, one after the other."""
+    return [line for name in dict.fromkeys(categories) for state in sentences(name) for line in state]
 
 
 class StaticPrompts(nn.Module):

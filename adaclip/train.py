@@ -18,7 +18,7 @@ from adaclip.checkpoint import save_checkpoint
 from adaclip.data.rows import Row, read_rows
 from adaclip.data.torchset import Batch, ImageSet, batches
 from adaclip.device import computing, describe, peak_memory
-from adaclip.errors import AdaclipError, UsageError
+from adaclip.errors import AdaclipError, UsageError, warn
 from adaclip.features import read_features
 from adaclip.files import check_writable, write_json, write_whole
 from adaclip.leakage import refuse_leakage
@@ -90,8 +90,9 @@ def train(
         workers: processes that decode images.
 
     Raises:
-        AdaclipError: unreadable data, or a loss that is not finite (nothing is saved then).
-        UsageError: settings that do not go together.
+        AdaclipError: unreadable data, data without an anomalous image or without a mask that `settings.unmasked` wants,
+            or a loss that is not finite (nothing is saved then).
+        UsageError: settings that do not go together, or words that the text tower would cut.
     """
     if (settings.selection is None) != (choose is None):
         raise UsageError(
@@ -102,6 +103,8 @@ def train(
         raise UsageError(f"run {name}: cannot write the checkpoint {out}: end its name in .safetensors")
     check_writable(out, history, cost)
     started = time.monotonic()
+    # What cannot be learnt from is refused before the weights are loaded.
+    rows = _read_rows(auxiliary, settings, name) if method == "adaclip" else []
     frozen = make_backbone(backbone, device)
     torch.manual_seed(seed)
     network = AdaCLIP(frozen, **as_dict(model))
@@ -110,7 +113,8 @@ def train(
     best_epoch: int | None = None
     steps = 0
     if method == "adaclip":
-        rows, embeddings = _read_sources(auxiliary, backbone)
+        network.check_words(row.words for row in rows)
+        embeddings = torch.cat([read_features(s.features, backbone, s.manifest) for s in auxiliary])
         sets = list(dict.fromkeys(row.dataset for row in rows))
         if choose is not None:
             refuse_leakage(sets, [choose.dataset], f"run {name}: selection")
@@ -146,16 +150,31 @@ def train(
     )
 
 
-def _read_sources(sources: Sequence[Source], backbone: BackboneSettings) -> tuple[list[Row], Tensor]:
+def _read_rows(sources: Sequence[Source], settings: TrainSettings, name: str) -> list[Row]:
+    """The images of the auxiliary data, if there is something to learn from them."""
     rows: list[Row] = []
-    embeddings = []
     for source in sources:
         found = read_rows(source.manifest)
+        if len(sources) > 1 and not any(row.label for row in found):
+            warn(f"run {name}: no anomalous image in {source.manifest}: nothing anomalous is learnt from it")
         rows += found
-        embeddings.append(read_features(source.features, backbone, source.manifest))
     if not rows:
         raise UsageError("no auxiliary data: give at least one manifest to train on")
-    return rows, torch.cat(embeddings)
+    sets = "+".join(dict.fromkeys(row.dataset for row in rows))
+    anomalous = [row for row in rows if row.label]
+    if not anomalous:
+        raise AdaclipError(
+            f"run {name}: no anomalous image in the auxiliary data ({sets}, {len(rows)} normal images), so there is "
+            "nothing to learn: train on a set that has some"
+        )
+    if not any(row.has_pixels for row in anomalous):
+        if settings.unmasked == "zero":
+            raise AdaclipError(
+                f"run {name}: no anomalous image of the auxiliary data ({sets}) has a mask, so the anomaly maps would "
+                "learn that nothing is anomalous: train on a set with masks, or set unmasked: skip for image scores"
+            )
+        warn(f"run {name}: no anomalous image of the auxiliary data ({sets}) has a mask: the maps learn no anomaly")
+    return rows
 
 
 class _Trainer:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from adaclip.cli.common import positive, verb
+from adaclip.errors import warn
 
 ENTRY_HELP = "registry keys of this set, as under `datasets` in a config: a YAML or JSON file, or inline JSON"
 
@@ -161,5 +161,5 @@ def _data_prepare(arguments: argparse.Namespace) -> None:
     limits = Limits(arguments.max_gb, arguments.max_files)
     summary = prepare(dataset, arguments.raw, arguments.out, arguments.jobs, f"preparing {arguments.id}", limits)
     for warning in summary.warnings:
-        print(f"adaclip: warning: {warning}", file=sys.stderr)
+        warn(warning)
     print(summary.text())

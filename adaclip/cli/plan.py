@@ -56,6 +56,7 @@ def _check(arguments: argparse.Namespace) -> None:
     from adaclip.config import load_config
     from adaclip.cost import count_images, estimate, planned_jobs
     from adaclip.data.registry import load_registry
+    from adaclip.data.wording import words_line
     from adaclip.plan import make_plan
 
     config = load_config(arguments.config)
@@ -69,6 +70,9 @@ def _check(arguments: argparse.Namespace) -> None:
     for experiment in config.experiments:
         auxiliary = "+".join(experiment.auxiliary) or "nothing"
         print(f"  {experiment.name}: train on {auxiliary}, evaluate {', '.join(plan.evaluated[experiment.name])}")
+    print("words in the text prompts:")
+    for name in plan.used_sets():
+        print(f"  {words_line(registry[name], config.data)}")
     images = count_images(plan, {name: registry[name].test for name in plan.sets})
     for line in estimate(plan, images, planned_jobs(plan)).lines():
         print(line)

@@ -19,6 +19,7 @@ from adaclip.data.originals import as_given, open_original
 from adaclip.data.place import Placed, folders_of, place
 from adaclip.data.registry import Dataset
 from adaclip.data.unpack import Limits
+from adaclip.data.wording import unstated_words
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.files import work_folder, write_json
 from adaclip.parallel import each
@@ -145,7 +146,7 @@ def _prepare_into(
         rows,
         labels,
         {name: value for name, value in asdict(options).items() if name in obeyed},
-        [*original.reading.notes, *checks.notes_of(placed)],
+        [*original.reading.notes, *checks.notes_of(placed), *unstated_words(dataset, (row.category for row in rows))],
         checks.warnings_of(dataset, placed, duplicates, original.reading.test),
     )
     write_manifest(out / "manifest.csv", rows)

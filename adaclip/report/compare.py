@@ -327,6 +327,12 @@ def measured_figure(
     left_out = sum(results.left_out(name, dataset) for name, dataset in pairs)
     if left_out:
         said["left_out"] = f"Without {left_out:,} images that the auxiliary data hold too."
+    vanished = sum(results.vanished(name, dataset) for name, dataset in pairs) if place[1] == "pixel" else 0
+    if vanished:
+        images, whose = ("1 image", "its") if vanished == 1 else (f"{vanished:,} images", "their")
+        said["vanished"] = (
+            f"In {images} the defect vanishes at the model's size, so all {whose} pixels count as normal."
+        )
     selected = any(results.selected_on(name, dataset) for name, dataset in pairs)
     overlap = sum(results.overlap(name, dataset) for name, dataset in pairs)
     return Figure(

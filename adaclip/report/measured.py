@@ -116,7 +116,8 @@ def _categories(results: Results) -> Made:
             counts = results.of(experiment, name)[0].metrics["categories"]
             for category, entry in counts.items():
                 row: dict[str, Any] = {"experiment": experiment["name"], "set": name, "category": category}
-                row |= {"images": entry["images"], "anomalous": entry["anomalous"]}
+                vanished = results.vanished(experiment["name"], name, category)
+                row |= {"images": entry["images"], "anomalous": entry["anomalous"], "vanished": vanished}
                 cells = []
                 for level, metric in METRICS:
                     found = results.measured(experiment["name"], name, level, metric, category)
@@ -125,16 +126,21 @@ def _categories(results: Results) -> Made:
                     cells.append(fraction(found.mean, found.sd))
                 full.append(row)
                 titles = (Cell(experiment["title"]), Cell(results.sets[name]["title"]), Cell(category))
-                rows.append((*titles, number(entry["images"]), number(entry["anomalous"]), *cells))
+                counted = (number(row[key]) for key in ("images", "anomalous", "vanished"))
+                rows.append((*titles, *counted, *cells))
     columns = (
         Column("experiment", "Experiment", filter=True),
         Column("set", "Set", filter=True),
         Column("category", "Category", filter=True),
         Column("images", "Images", "number"),
         Column("anomalous", "Anomalous", "number"),
+        Column("vanished", "Vanished masks", "number"),
         *_METRIC_COLUMNS,
     )
-    caption = f"Every experiment on every category. {SPREAD}"
+    caption = (
+        f"Every experiment on every category. {SPREAD} Of vanished masks no pixel is left at the model's size: all "
+        "pixels of their images count as normal."
+    )
     return _doc("categories", "Results by category", caption, "measured", columns, rows), _frame(full)
 
 

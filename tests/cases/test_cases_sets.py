@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,8 +15,16 @@ from PIL import Image
 import adaclip
 from adaclip.checkpoint import PREFIX
 from adaclip.cli import main
+from adaclip.data.prepare import prepare
+from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError, UsageError
+from adaclip.prompts import sentences
+from adaclip.report.compare import measured_figure
+from adaclip.report.results import Results
 from adaclip.tensors import read_tensors, write_tensors
+from adaclip.words import _context, refuse_long_words
+from tests.inventing import invent
+from tests.raw import draw_image, draw_mask
 
 TINY = json.dumps({"model": "tiny", "image_size": 56})
 
@@ -163,3 +172,172 @@ def test_what_is_no_checkpoint_is_named(tiny, tmp_path, content, words, suffix):
         adaclip.load_model(path, backbone=tiny.settings)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+# --- sets that teach nothing ---
+
+
+def trained(tmp_path: Path, manifests: list[Path], train: str = "{}") -> list[object]:
+    features = [tmp_path / f"features-{number}.safetensors" for number in range(len(manifests))]
+    for manifest, path in zip(manifests, features, strict=True):
+        arguments = ["features", "--backbone", TINY, "--manifest", manifest, "--out", path]
+        assert main([str(argument) for argument in arguments]) == 0
+    model = '{"prompt_depth": 2, "clusters": 2}'
+    return [
+        *("train", "--backbone", TINY, "--model", model, "--train", train, "--manifest", *manifests),
+        *("--features", *features, "--out", tmp_path / "run" / "c.safetensors"),
+    ]
+
+
+def test_a_training_set_without_an_anomalous_image_is_refused(tmp_path, prepared, capsys):
+    command = trained(tmp_path, [prepared("nuts", anomalous=0)])
+    text = one_line(capsys, command)
+    assert "no anomalous image in the auxiliary data (nuts, 3 normal images)" in text
+    assert not (tmp_path / "run" / "c.safetensors").exists()
+
+
+def test_a_set_of_normal_images_beside_another_is_told(tmp_path, prepared, capsys):
+    command = trained(tmp_path, [prepared("nuts", anomalous=0), prepared("bolts")], '{"epochs": 1}')
+    assert main([str(argument) for argument in command]) == 0
+    assert "warning: run run: no anomalous image in" in capsys.readouterr().err
+
+
+def test_training_without_any_mask_is_refused_or_told(tmp_path, prepared, capsys):
+    command = trained(tmp_path, [prepared("nuts", masks=False, labels=["image"])])
+    assert "no anomalous image of the auxiliary data (nuts) has a mask" in one_line(capsys, command)
+    command[command.index("{}")] = '{"epochs": 1, "unmasked": "skip"}'
+    assert main([str(argument) for argument in command]) == 0
+    assert "warning: run run: no anomalous image of the auxiliary data (nuts) has a mask" in capsys.readouterr().err
+
+
+def test_a_plan_that_trains_on_sets_without_anomalous_images_is_refused(tmp_path, capsys):
+    config = tmp_path / "own.yaml"
+    config.write_text(
+        "title: t\nbackbones: {tiny: {model: tiny, image_size: 56}}\n"
+        "datasets: {nuts: {raw: photos, test: {normal: 4, anomalous: 0}}}\n"
+        "experiments: {e: {title: e, auxiliary: [nuts], evaluate: [mvtec]}}\n"
+    )
+    assert "no anomalous image in the auxiliary data (nuts)" in one_line(capsys, ["check", config], 2)
+
+
+# --- masks that vanish ---
+
+
+def test_defects_that_vanish_at_the_models_size_are_counted(tmp_path, capsys):
+    raw = tmp_path / "raw" / "nut"
+    for index in range(2):
+        draw_image(raw / "test" / "good" / f"{index:03}.png", size=(512, 512))
+    for index, rows in enumerate((slice(9, 11), slice(40, 240), slice(300, 302))):
+        draw_image(raw / "test" / "spot" / f"{index:03}.png", size=(512, 512))
+        mask = draw_mask(raw / "ground_truth" / "spot" / f"{index:03}_mask.png", size=(512, 512), rows=slice(0))
+        pixels = Image.open(mask)
+        pixels.paste(255, (20, rows.start, 22 if rows.stop - rows.start == 2 else 200, rows.stop))
+        pixels.save(mask)
+    prepare(Dataset("nuts", "Nuts"), raw.parent, tmp_path / "set", jobs=1)
+    command = ["baseline", "--method", "random", "--backbone", TINY, "--manifest", tmp_path / "set" / "manifest.csv"]
+    assert main([str(argument) for argument in [*command, "--out", tmp_path / "out"]]) == 0
+    said = capsys.readouterr().err
+    assert "adaclip: warning: nuts: the defects of 2 of 3 masks are too small" in said
+    assert "(nut 2)" in said
+    entry = json.loads((tmp_path / "out" / "metrics.json").read_text())["categories"]["nut"]
+    assert (entry["vanished"], entry["anomalous"]) == (2, 3)
+
+
+def test_the_report_says_how_many_vanished(tmp_path):
+    plan = invent(
+        {
+            "backbones": {"tiny": {"model": "tiny", "image_size": 56}},
+            "experiments": {"a": {"title": "A", "auxiliary": ["visa"], "evaluate": ["mvtec"]}},
+        },
+        tmp_path,
+    )
+    path = tmp_path / "results" / "runs" / "a" / "seed-0" / "mvtec" / "metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["categories"]["bottle"]["vanished"] = 3
+    metrics["categories"]["cable"]["vanished"] = 1
+    path.write_text(json.dumps(metrics))
+    results = Results(plan)
+    for level, said in (("pixel", {"vanished"}), ("image", set())):
+        found = results.measured("a", "mvtec", level, "auroc")
+        figure = measured_figure(results, [], found, [("a", "mvtec")], ("mvtec", level, "auroc"))
+        assert set(figure.cautions) == said
+        assert all("In 4 images the defect vanishes" in text for text in figure.cautions.values())
+    assert results.vanished("a", "mvtec", "cable") == 1
+
+
+# --- words ---
+
+LONG = ("m 5 nut " * 30).strip()
+
+
+def test_words_that_the_text_tower_would_cut_are_refused_by_every_verb(tiny, tmp_path, prepared, capsys):
+    long = prepared("long", categories=[LONG])
+    command = ["features", "--backbone", TINY, "--manifest", long, "--out", tmp_path / "f.safetensors"]
+    text = one_line(capsys, command, 2)
+    assert "tokens, but tiny takes 77" in text
+    adaclip.save_checkpoint(adaclip.AdaCLIP(tiny), tmp_path / "c.safetensors")
+    draw_image(tmp_path / "images" / "a.png")
+    for arguments in (
+        ["score", "--images", tmp_path / "images", "--category", LONG],
+        ["evaluate", "--manifest", long],
+    ):
+        command = [*arguments, "--checkpoint", tmp_path / "c.safetensors", "--out", tmp_path / "out"]
+        if arguments[0] == "evaluate":
+            stored = adaclip.load_model(tmp_path / "c.safetensors")[0]
+            adaclip.save_checkpoint(
+                stored,
+                tmp_path / "c.safetensors",
+                {"run": "r", "method": "m", "seed": 0, "auxiliary": [], "selection": None},
+            )
+        assert "tokens, but tiny takes 77" in one_line(capsys, command, 2)
+
+
+def test_words_that_just_fit_are_taken_and_one_more_is_not():
+    import open_clip
+
+    encode = open_clip.SimpleTokenizer().encode
+    fitting = next(
+        " ".join(["nut"] * count)
+        for count in range(90, 0, -1)
+        if max(len(encode(line)) + 2 for state in sentences(" ".join(["nut"] * count)) for line in state) == 77
+    )
+    refuse_long_words([fitting], "tiny", "set")
+    with pytest.raises(UsageError, match="makes a text prompt of 78 tokens, but tiny takes 77"):
+        refuse_long_words([f"{fitting} nut"], "tiny", "set")
+    refuse_long_words([f"{fitting} nut"], "no-such-model", "set")
+    assert _context("ViT-L-14-336") == 77
+
+
+def test_check_refuses_long_words_and_prints_all_others(tmp_path, capsys):
+    config = tmp_path / "own.yaml"
+    text = (
+        "title: t\ndata: {data}\nbackbones: {{tiny: {{model: tiny, image_size: 56}}}}\n"
+        "datasets: {{nuts: {{raw: {data}, categories: {{m5: {words}}}}}, bare: {{raw: {data}}}}}\n"
+        "experiments: {{e: {{title: e, auxiliary: [nuts], evaluate: [btad, bare]}}}}\n"
+    )
+    config.write_text(text.format(data=tmp_path, words="metal nut"))
+    assert main(["check", str(config)]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert 'nuts: m5 is called "metal nut"' in lines
+    assert "btad: 01, 02, 03" in lines
+    assert any(line.startswith('bare: what its folders are called, or "bare"') for line in lines)
+    config.write_text(text.format(data=tmp_path, words=LONG))
+    assert "data set 'nuts'" in one_line(capsys, ["check", config], 2)
+
+
+@pytest.mark.parametrize(
+    ("folders", "categories", "note"),
+    [
+        (["good", "bad"], {}, "the text prompts call the images 'own', the id of the set"),
+        (["good", "bad"], {"own": "metal nut"}, ""),
+        (["a/test/good", "a/test/hole", "b/test/good", "b/test/hole"], {}, "as they are found (a, b)"),
+        (["a/test/good", "a/test/hole", "b/test/good", "b/test/hole"], {"a": "nut", "b": "bolt"}, ""),
+    ],
+)
+def test_a_set_of_ones_own_says_what_its_prompts_call_it(tmp_path, folders, categories, note):
+    for folder in folders:
+        draw_image(tmp_path / "raw" / folder / "0.png")
+    made = prepare(Dataset("own", "Own", categories=categories), tmp_path / "raw", tmp_path / "set", jobs=1)
+    said = [text for text in made.notes if "text prompts" in text]
+    assert len(said) == bool(note)
+    assert all(note in text for text in said)

@@ -16,6 +16,7 @@ from PIL import Image
 import adaclip
 from adaclip.cli import build_parser, main
 from tests.sets import draw_image
+from tests.unit.test_checkpoint import OFFICIAL
 
 BACKBONE = '{"model": "tiny", "image_size": 32}'
 
@@ -284,7 +285,7 @@ def leak() -> None:
         (None, [*TRAIN, "--method", "untrained", "--model", '{"prompt_depth": 7}'], 2, ["4 blocks of the text tower"]),
         (lambda: truncate(TRUNCATED), SCORE, 1, [TRUNCATED]),
         (None, [*SCORE, "--images", "prepared/none"], 1, ["no such folder: prepared/none"]),
-        (None, [*SCORE, "--checkpoint", "official.pth"], 2, ["official.pth", "--backbone"]),
+        (None, [*SCORE, "--checkpoint", str(OFFICIAL)], 2, ["official_layout.pth", "--backbone"]),
         (
             None,
             ["tables", "--plan", "p.json", "--out", "new/t", "--summary", "new/s.json"],

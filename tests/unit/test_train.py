@@ -204,11 +204,11 @@ def test_wrong_selections(source, tmp_path, settings, selection, words):
 
 
 def test_images_without_masks_count_as_empty_or_not_at_all(source, tmp_path):
-    plain = source("plain", masks=False, labels=["image"])
+    plain, masked = source("plain", masks=False, labels=["image"]), source("toy")
     losses = {}
     for unmasked in ("zero", "skip"):
-        settings = dataclasses.replace(FAST, epochs=1, unmasked=unmasked)
-        run(tmp_path / unmasked, [plain], settings)
+        settings = dataclasses.replace(FAST, epochs=1, batch_size=1, unmasked=unmasked)
+        run(tmp_path / unmasked, [plain, masked], settings)
         [losses[unmasked]] = csv.DictReader((tmp_path / unmasked / "history.csv").open())
     assert float(losses["zero"]["loss_dice"]) > float(losses["skip"]["loss_dice"])
     assert float(losses["skip"]["loss_image"]) > 0

@@ -1,0 +1,73 @@
+"""Whether the text tower takes the words that stand for categories, found out without making a model."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from adaclip.errors import UsageError
+
+#: More tokens than any sentence has besides the words (`adaclip/prompts.py`), its beginning and its end included.
+AROUND = 20
+#: What open_clip takes where a model's config names no context.
+CONTEXT = 77
+
+
+def refuse_long_words(words: Iterable[str], model: str, where: str) -> None:
+    """Refuse words whose sentences would be cut, without making the model.
+
+    Args:
+        words: what stands for the categories of a set.
+        model: name of a backbone's model, or the path of its config.
+        where: whose words they are, for the error.
+
+    Raises:
+        UsageError: naming the words, their length and the limit.
+    """
+    context = _context(model)
+    for text in words:
+        # A token is at least one byte, so that short words need no tokenizer, whose import takes seconds. Cleaning can
+        # lengthen a text a little.
+        if context is None or AROUND + 2 * len(text.encode()) <= context:
+            continue
+        count = _longest(text)
+        if count > context:
+            raise UsageError(too_long(where, text, count, model, context))
+
+
+def too_long(where: str, text: str, count: int, model: str, context: int) -> str:
+    """The error for words that are cut."""
+    short = text if len(text) <= 60 else f"{text[:57]}..."
+    return (
+        f"{where}: '{short}' makes a text prompt of {count} tokens, but {model} takes {context}: its end "
+        "would be cut: give shorter words (`categories` of the data set, or --category)"
+    )
+
+
+def _longest(text: str) -> int:
+    """Tokens of the longest sentence about some words, with beginning and end."""
+    import open_clip
+
+    from adaclip.prompts import sentences
+
+    tokenizer = open_clip.SimpleTokenizer()
+    return max(len(tokenizer.encode(line)) + 2 for state in sentences(text) for line in state)
+
+
+@functools.cache
+def _context(model: str) -> int | None:
+    """Tokens that a model's text tower takes; None where its config cannot be read, which its own check names."""
+    path = Path(model)
+    if not model.endswith(".json"):
+        path = Path(__file__).parent / "models" / f"{model}.json"
+        # Looked up without importing open_clip, which would load PyTorch.
+        found = importlib.util.find_spec("open_clip")
+        if not path.is_file() and found is not None and found.submodule_search_locations:
+            path = Path(found.submodule_search_locations[0]) / "model_configs" / f"{model}.json"
+    try:
+        return int(json.loads(path.read_text(encoding="utf-8"))["text_cfg"].get("context_length", CONTEXT))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
