@@ -1,83 +1,155 @@
-"""The field's interchange format, `meta.json`: a prepared set that other programs of zero-shot anomaly detection read.
+"""The field's interchange format, `meta.json`, and its relatives: sets as other programs of this field list them.
 
 `{"train" or "test": {category: [{"img_path", "mask_path", "cls_name", "specie_name", "anomaly"}]}}`; paths are relative
-to the file's folder, `mask_path` is empty where there is no mask, `specie_name` is the kind of defect.
+to the file's folder, `mask_path` is empty where there is no mask, `specie_name` is the kind of defect. Read are also
+`{"train" or "test": [records]}`, a list of records, and one record a line (JSON lines).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from adaclip.data.csvfile import text_of
+from adaclip.data.listed import Record, names_image, record_of
 from adaclip.data.manifest import ManifestRow
 from adaclip.errors import AdaclipError
-from adaclip.files import read_json, write_text
+from adaclip.files import write_text
 
 NAME = "meta.json"
 SPLITS = ("train", "test")
 
 
-@dataclass(frozen=True)
-class MetaEntry:
-    """One image of a `meta.json`; paths are as they stand there."""
-
-    split: str
-    category: str
-    image: str
-    mask: str
-    defect: str
-    label: int
-
-
-def is_meta(path: Path) -> bool:
-    """Whether a file has the shape of the interchange format (`meta.json` is a common name).
+def load(path: Path) -> Any:
+    """The value of a JSON file; of JSON lines the list of their values.
 
     Raises:
-        AdaclipError: it is no JSON, or cannot be read: to pass it over would lose what it says.
+        AdaclipError: neither, or a key that stands twice; the line is named.
     """
-    value = read_json(path)
-    return (
-        isinstance(value, dict)
-        and bool(value)
-        and set(value) <= set(SPLITS)
-        and all(isinstance(categories, dict) for categories in value.values())
-    )
+    text = text_of(path)
+    try:
+        return json.loads(text, object_pairs_hook=_once)
+    except (json.JSONDecodeError, _TwiceError, RecursionError) as error:
+        lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+        if isinstance(error, json.JSONDecodeError) and len(lines) > 1 and _is_whole(lines[0][1]):
+            return [_line(line, f"{path} line {number}") for number, line in lines]
+        raise AdaclipError(f"cannot read {path} as JSON: {error}") from error
 
 
-def read_meta(path: Path) -> list[MetaEntry]:
-    """Read a `meta.json`, in its order.
+class _TwiceError(ValueError):
+    """A key that stands twice in one object."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; of a key that stands twice JSON's reader would drop the first value without a word."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwiceError(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice")
+    return found
+
+
+def _is_whole(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _line(line: str, where: str) -> Any:
+    try:
+        return json.loads(line, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise AdaclipError(f"{where} is not a record in JSON: {error}") from error
+
+
+def shape_of(value: Any) -> str:
+    """How a JSON value lists images: `meta`, `records`, or "" for another."""
+    if isinstance(value, dict):
+        splits = [value[split] for split in SPLITS if split in value]
+        return "meta" if splits and all(isinstance(split, dict | list) for split in splits) else ""
+    records = isinstance(value, list) and bool(value) and all(isinstance(record, dict) for record in value)
+    return "records" if records and any(names_image(part) for record in value for part in record.values()) else ""
+
+
+def read_records(path: Path) -> tuple[list[Record], list[str]]:
+    """Read a listing in JSON, in its order.
+
+    Returns:
+        Its images, and notes on what was not used of it.
 
     Raises:
         AdaclipError: damaged or of another shape; the entry is named.
     """
-    if not is_meta(path):
-        raise AdaclipError(f"{path} is not {{train, test: {{category: [images]}}}}: see the docs on meta.json")
+    value = load(path)
+    shape = shape_of(value)
+    if not shape:
+        raise AdaclipError(
+            f"{path} is not {{train, test: {{category: [images]}}}} or a list of records ({described(value)}): "
+            "see docs/own-data.md"
+        )
+    if shape == "records":
+        lines = path.suffix.lower() != ".json"
+        return [_record(r, f"{path} {'line' if lines else 'entry'} {n}") for n, r in enumerate(value, start=1)], []
+    others = [name for name in value if name not in SPLITS]
+    for name in others:
+        if any(names_image(text) for text in texts_of(value[name])):
+            raise AdaclipError(f"{path}: '{name}' names images too, but is neither train nor test: rename or remove it")
+    notes = [f"{path.name}: the key '{name}' names no image and is not used" for name in others]
     found = []
-    for split, categories in read_json(path).items():
-        for category, entries in categories.items():
-            if not isinstance(entries, list):
-                raise AdaclipError(f"{path}: {split}.{category} is not a list of images")
-            found += [
-                _entry(entry, split, category, f"{path}: {split}.{category} entry {number}")
-                for number, entry in enumerate(entries, start=1)
-            ]
-    return found
+    renamed = 0
+    for split in SPLITS:
+        for category, record in _of_split(value.get(split, {}), split, path):
+            renamed += bool(category and record.category and record.category != category)
+            found.append(replace(record, split=split, category=category or record.category))
+    if renamed:
+        notes.append(f"{path.name}: {renamed} images have a cls_name that is not the key they stand under: the key counts")
+    return found, notes
 
 
-def _entry(entry: Any, split: str, category: str, where: str) -> MetaEntry:
-    if not isinstance(entry, dict) or not isinstance(entry.get("img_path"), str) or not entry["img_path"]:
-        raise AdaclipError(f"{where} has no 'img_path'")
-    label = entry.get("anomaly")
-    if label not in (0, 1):
-        raise AdaclipError(f"{where}: 'anomaly' is {label!r}, not 0 or 1")
-    mask = entry.get("mask_path") or ""
-    if not isinstance(mask, str):
-        raise AdaclipError(f"{where}: 'mask_path' is {mask!r}, not a path")
-    defect = str(entry.get("specie_name") or ("anomalous" if label else "good"))
-    return MetaEntry(split, category, entry["img_path"], mask, defect, int(label))
+def _of_split(value: dict[str, Any] | list[Any], split: str, path: Path) -> Iterator[tuple[str, Record]]:
+    """The records of a split, each with the key of its category, or with "" where the format has none."""
+    parts: Mapping[str, Any] = value if isinstance(value, dict) else {"": value}
+    for category, entries in parts.items():
+        name = f"{split}.{category}" if category else split
+        if not isinstance(entries, list):
+            raise AdaclipError(f"{path}: {name} is not a list of images")
+        for number, entry in enumerate(entries, start=1):
+            where = f"{path}: {name} entry {number}"
+            record = _record(entry, where)
+            if record.split and record.split != split:
+                raise AdaclipError(f"{where} says split {record.split!r}")
+            yield category, record
+
+
+def _record(value: Any, where: str) -> Record:
+    if not isinstance(value, dict):
+        raise AdaclipError(f"{where} is {json.dumps(value)[:40]}, not an object with 'img_path'")
+    return record_of(value, where)
+
+
+def described(value: Any) -> str:
+    """What a JSON value is, in a few words."""
+    if isinstance(value, dict):
+        names = ", ".join(list(value)[:6])
+        return f"an object with {f'the keys {names}' if names else 'no key'}{', ...' if len(value) > 6 else ''}"
+    return f"a list of {len(value)}" if isinstance(value, list) else f"a {type(value).__name__}"
+
+
+def texts_of(value: Any) -> Iterator[str]:
+    """All strings in a JSON value, keys not among them."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, dict):
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
 
 
 def write_meta(path: Path, rows: Iterable[ManifestRow]) -> None:

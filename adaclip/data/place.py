@@ -134,11 +134,12 @@ def _check_mask(item: Item, mask: Image.Image, options: Options) -> float | None
     """Whether a mask says what its label says; how much the rules differ on it (see `Placed.growth`)."""
     counts = mask.histogram()
     area = sum(counts[options.threshold + 1 :])
+    said = f"{item.where}: " if item.where else ""
     if item.label and not area:
         hint = "" if not sum(counts[1:]) else f" above {options.threshold} (option mask_rule: {options.mask_rule})"
-        raise AdaclipError(f"mask {item.mask} is empty{hint}, but its image {item.image} is labelled anomalous")
+        raise AdaclipError(f"{said}mask {item.mask} is empty{hint}, but its image {item.image} is labelled anomalous")
     if not item.label and area:
-        raise AdaclipError(f"mask {item.mask} marks {area} pixels, but its image {item.image} is labelled normal")
+        raise AdaclipError(f"{said}mask {item.mask} marks {area} pixels, but its image {item.image} is labelled normal")
     if sum(count > 0 for count in counts[1:]) < 2:
         return None
     half = sum(counts[128:])

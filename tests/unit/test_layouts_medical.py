@@ -49,9 +49,10 @@ def test_headct_tables_that_do_not_fit(tmp_path: Path) -> None:
         (text + "4,0\n", "has a label for id 4, but"),
         (text + "3,1\n", "line 6: id 3 stands twice"),
         (text + "4,yes\n", "line 6: expected a number"),
-        (text.replace("id, hemorrhage", "image,label"), "expected the header"),
+        (text.replace("id, hemorrhage", "number,kind"), "expected the header"),
+        (text.replace("id, hemorrhage", "image,label"), "line 2 names a file that is not there"),
         ("", "found nothing"),
-        (text + "4,é\n", r"cannot read .*labels\.csv as CSV in UTF-8"),
+        (text + "4,é\n", r"cannot read .*labels\.csv: line 6 is not in UTF-8"),
     ):
         table.write_text(wrong, encoding="latin-1")
         with pytest.raises(AdaclipError, match=message):
@@ -98,8 +99,8 @@ def test_hidden_shadows_are_no_images(tmp_path: Path) -> None:
 def test_a_kind_of_image_that_is_not_read_is_said(tmp_path: Path) -> None:
     draw_image(tmp_path / "yes/Y1.jpg")
     draw_image(tmp_path / "no/N1.jpg")
-    draw_image(tmp_path / "no/N2.gif")
-    assert read(tmp_path, "brain_mri").reading.notes == ["1 image files are not part of the set, such as no/N2.gif"]
+    (tmp_path / "no/N2.heic").write_bytes(b"x")
+    assert read(tmp_path, "brain_mri").reading.notes == ["1 image files are not part of the set, such as no/N2.heic"]
 
 
 # Pairs of folders

@@ -72,9 +72,9 @@ def test_a_damaged_meta_is_not_passed_over(tmp_path: Path) -> None:
         ({"img_path": "../x.png"}, "leads out of"),
         ({"img_path": "/etc/passwd"}, "leads out of"),
         ({"img_path": ""}, r"test\.bottle entry 4 has no 'img_path'"),
-        ({"anomaly": "yes"}, r"entry 4: 'anomaly' is 'yes', not 0 or 1"),
+        ({"anomaly": "odd"}, r"entry 4: label is 'odd', not 0 \(normal\) or 1 \(anomalous\)"),
         ({"mask_path": 3}, r"entry 4: 'mask_path' is 3"),
-        ({"img_path": "bottle/test/bent/000.png"}, "listed twice"),
+        ({"img_path": "bottle/test/bent/000.png"}, "listed with two masks: .*entry 3 .*entry 4"),
     ],
 )
 def test_meta_with_a_fault(tmp_path: Path, change: dict[str, Any], message: str) -> None:
@@ -152,7 +152,7 @@ def test_table_of_masks_only_and_equal_names(tmp_path: Path) -> None:
     [
         ("c.png,0,test", r"line 2 names a file that is not there: .*c\.png"),
         ("../c.png,0,test", "leads out of"),
-        (",0,test", "line 2 names no image"),
+        (",0,test", "line 2 has no 'img_path' or 'image'"),
         ("a/1.png,maybe,test", "line 2: label is 'maybe'"),
         ("a/1.png,0,valid", "line 2: split is 'valid'"),
         ("a/1.png,0", "line 2 has 2 cells, but there are 3 columns"),

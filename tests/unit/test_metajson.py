@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adaclip.data.manifest import ManifestRow
-from adaclip.data.metajson import MetaEntry, is_meta, read_meta, write_meta
+from adaclip.data.metajson import load, read_records, shape_of, write_meta
 from adaclip.errors import AdaclipError
 
 
@@ -45,34 +45,39 @@ def test_written_as_the_field_reads_it(tmp_path: Path) -> None:
 
 
 def test_read_again(tmp_path: Path) -> None:
-    write_meta(tmp_path / "meta.json", ROWS)
-    assert read_meta(tmp_path / "meta.json") == [
-        MetaEntry("train", "bolt", "images/bolt/ä 1.png", "", "good", 0),
-        MetaEntry("test", "nut", "images/nut/a.png", "", "good", 0),
-        MetaEntry("test", "nut", "images/nut/b.png", "masks/nut/b.png", "bent", 1),
+    path = tmp_path / "meta.json"
+    write_meta(path, ROWS)
+    records, notes = read_records(path)
+    assert notes == []
+    assert [(r.split, r.category, r.image, r.mask, r.defect, r.label) for r in records] == [
+        ("train", "bolt", "images/bolt/ä 1.png", "", "good", "0"),
+        ("test", "nut", "images/nut/a.png", "", "good", "0"),
+        ("test", "nut", "images/nut/b.png", "masks/nut/b.png", "bent", "1"),
     ]
+    assert records[2].where == f"{path}: test.nut entry 2"
 
 
 def test_keys_that_other_programs_leave_out(tmp_path: Path) -> None:
     path = tmp_path / "meta.json"
     path.write_text('{"test": {"nut": [{"img_path": "a.png", "mask_path": null, "anomaly": 1}]}}')
-    assert read_meta(path) == [MetaEntry("test", "nut", "a.png", "", "anomalous", 1)]
+    [record] = read_records(path)[0]
+    assert (record.mask, record.defect, record.label) == ("", "", "1")
 
 
-@pytest.mark.parametrize("value", [[], {}, {"name": "x"}, {"test": []}, {"test": {}, "valid": {}}])
+@pytest.mark.parametrize("value", [[], {}, {"name": "x"}, {"test": 3}, [1, 2], [{"name": "x"}], "a.png"])
 def test_other_files_of_that_name(tmp_path: Path, value: Any) -> None:
     path = tmp_path / "meta.json"
     path.write_text(json.dumps(value))
-    assert not is_meta(path)
+    assert not shape_of(load(path))
     with pytest.raises(AdaclipError, match="is not"):
-        read_meta(path)
+        read_records(path)
 
 
 def test_damaged(tmp_path: Path) -> None:
     path = tmp_path / "meta.json"
     path.write_text('{"test": {')
     with pytest.raises(AdaclipError, match=r"cannot read .*meta\.json as JSON"):
-        is_meta(path)
+        load(path)
     path.write_text('{"test": {"nut": {"a": 1}}}')
     with pytest.raises(AdaclipError, match=r"test\.nut is not a list"):
-        read_meta(path)
+        read_records(path)

@@ -222,7 +222,7 @@ def test_anomalous_images_without_mask(out: Path, tmp_path: Path) -> None:
     for name in "abc":
         draw_image(root / f"{name}.png")
     draw_mask(root / "m/a.png")
-    (root / "manifest.csv").write_text("image,mask,label\na.png,m/a.png,1\nb.png,,1\nc.png,,0\n")
+    (root / "manifest.csv").write_text("image,mask,label\na.png,m/a.png,1\nb.png,none,1\nc.png,,0\n")
     assert run(root, out).warnings == ["mine: 1 of 2 anomalous images have no mask: pixel figures leave them out"]
     with pytest.raises(AdaclipError, match=r"no mask for image .*b\.png, but the set should have masks"):
         run(root, out, labels=["image", "mask"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adaclip.data.decode import SUFFIXES, UNREAD
-from adaclip.data.layouts import colondb, dagm, folders, headct, ksdd, meta, mvtec, pairs, table, visa
+from adaclip.data.layouts import colondb, dagm, folders, headct, ksdd, listing, meta, mvtec, pairs, table, visa
 from adaclip.data.layouts.common import Item, Layout, Reading, subfolders
 from adaclip.data.options import Options, options_of
 from adaclip.data.registry import Dataset
@@ -31,6 +31,10 @@ LAYOUTS: dict[str, Layout] = {
 }
 #: Archives like to wrap their content in folders: so many are looked into.
 DEPTH = 3
+
+
+class UnknownLayout(AdaclipError):
+    """No layout fits what is there."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,17 @@ def recognise(root: Path, dataset: Dataset) -> tuple[str, Path]:
         the first.
 
     Raises:
-        AdaclipError: no layout fits; what is there is named.
+        UnknownLayout: no layout fits; what is there is named.
+        AdaclipError: a listing with a fault, or several.
     """
     if not root.is_dir():
         raise AdaclipError(f"data set '{dataset.id}': no such folder: {root}")
-    names = list(LAYOUTS) if dataset.layout == "auto" else [dataset.layout]
     levels = list(_levels(root))
+    ours = [folder for level in levels for folder in level if _names(folder.relative_to(root), dataset)]
+    listed = listing.find(levels, dataset, ours)
+    if listed is not None:
+        return listed
+    names = [name for name in LAYOUTS if name not in listing.LAYOUTS] if dataset.layout == "auto" else [dataset.layout]
     for name in names:
         for level in levels:
             fitting = [folder for folder in level if LAYOUTS[name].recognise(folder)]
@@ -80,7 +89,7 @@ def recognise(root: Path, dataset: Dataset) -> tuple[str, Path]:
                 return name, (named or fitting)[0]
     seen = ", ".join(sorted(entry.name for entry in root.iterdir())[:8]) or "nothing"
     wanted = "a known layout" if dataset.layout == "auto" else f"the layout '{dataset.layout}'"
-    raise AdaclipError(
+    raise UnknownLayout(
         f"data set '{dataset.id}': {root} is not in {wanted} (it holds {seen}): expected the published folders, "
         "MVTec folders (test, ground_truth), two folders such as good and bad, folders of images and masks, meta.json "
         "or manifest.csv"
@@ -105,7 +114,7 @@ def read_recognised(root: Path, name: str, top: Path, dataset: Dataset) -> Origi
     if not reading.items:
         raise AdaclipError(f"data set '{dataset.id}': no image in {root} (layout {name})")
     items = sorted(reading.items, key=lambda item: (item.category, item.split, str(item.image), item.name))
-    notes = [*reading.notes, *_unused(top, items)]
+    notes = [*reading.notes, *listing.unread(_levels(root), root, top, name), *_unused(top, items)]
     where = f" in {top.relative_to(root).as_posix()}" if top != root else ""
     shown = Reading(_with_own_names(items, top), notes, reading.test)
     return Original(name, top, layout.TITLE + where, options, layout.OPTIONS, shown)

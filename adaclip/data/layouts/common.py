@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from adaclip.data.csvfile import read_sheet
 from adaclip.data.decode import SUFFIXES
 from adaclip.data.options import Options
 from adaclip.data.registry import Dataset
@@ -107,7 +107,7 @@ def only_category(dataset: Dataset) -> str:
     return next(iter(dataset.categories)) if len(dataset.categories) == 1 else dataset.id
 
 
-def known_category(name: str, dataset: Dataset, where: Path) -> str:
+def known_category(name: str, dataset: Dataset, where: Path | str) -> str:
     """A category's name as the registry spells it; as it stands when the registry lists none.
 
     Raises:
@@ -128,13 +128,9 @@ def read_table(path: Path) -> list[list[str]]:
     """The rows of a CSV file, the cells without blanks around them; an empty line is an empty row.
 
     Raises:
-        AdaclipError: it is no CSV in UTF-8.
+        AdaclipError: it is no CSV in UTF-8; see `adaclip.data.csvfile`.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            return [[cell.strip() for cell in row] for row in csv.reader(stream)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise AdaclipError(f"cannot read {path} as CSV in UTF-8: {error}") from error
+    return [cells for _, cells in read_sheet(path).rows]
 
 
 def named_file(top: Path, name: str, where: str) -> Path:
