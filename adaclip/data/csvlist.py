@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from adaclip.data.csvfile import SEPARATORS, Sheet, read_sheet
-from adaclip.data.listed import NAMES, Record, columns_of, names_image, record_of
+from adaclip.data.listed import NAMES, Record, columns_of, record_of
 from adaclip.errors import AdaclipError
 
 NAME = "manifest.csv"
@@ -25,11 +25,6 @@ def fault_of(sheet: Sheet, path: Path) -> str:
     separator = SEPARATORS.get(sheet.separator, repr(sheet.separator))
     between = f"separated by {separator}" if len(columns) > 1 else "neither a comma, a semicolon nor a tab between them"
     return f"has no {lacks}: its columns are {', '.join(columns) or 'none'} ({between})"
-
-
-def lists_images(sheet: Sheet) -> bool:
-    """Whether some cell is the name of an image file."""
-    return any(names_image(cell) for _, cells in sheet.rows for cell in cells)
 
 
 def read_records(path: Path) -> list[Record]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -130,3 +131,11 @@ def names_image(value: Any) -> bool:
     if not isinstance(value, str) or "\n" in value or "://" in value:
         return False
     return PurePosixPath(value.strip().replace("\\", "/")).suffix.lower() in SUFFIXES | UNREAD
+
+
+_MENTION = re.compile(rf"[^\s.]\.({'|'.join(suffix[1:] for suffix in sorted(SUFFIXES | UNREAD))})\b", re.I)
+
+
+def mentions_image(text: str) -> bool:
+    """Whether the name of an image file stands somewhere in a text."""
+    return _MENTION.search(text) is not None

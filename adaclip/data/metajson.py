@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +23,27 @@ NAME = "meta.json"
 SPLITS = ("train", "test")
 
 
+@dataclass(frozen=True)
+class Lines:
+    """JSON lines: their values, and the number of the line of each."""
+
+    values: list[Any]
+    numbers: list[int]
+
+
 def load(path: Path) -> Any:
-    """The value of a JSON file; of JSON lines the list of their values.
+    """The value of a JSON file; `Lines` of one whose suffix or content says that each line is a value.
 
     Raises:
         AdaclipError: neither, or a key that stands twice; the line is named.
     """
     text = text_of(path)
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        return _lines(text, path) if path.suffix.lower() != ".json" else json.loads(text, object_pairs_hook=_once)
     except (json.JSONDecodeError, _TwiceError, RecursionError) as error:
-        lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
-        if isinstance(error, json.JSONDecodeError) and len(lines) > 1 and _is_whole(lines[0][1]):
-            return [_line(line, f"{path} line {number}") for number, line in lines]
+        lines = [line for line in text.split("\n") if line.strip()]
+        if isinstance(error, json.JSONDecodeError) and len(lines) > 1 and _is_whole(lines[0]):
+            return _lines(text, path)
         raise AdaclipError(f"cannot read {path} as JSON: {error}") from error
 
 
@@ -59,11 +67,17 @@ def _is_whole(line: str) -> bool:
         return False
 
 
-def _line(line: str, where: str) -> Any:
-    try:
-        return json.loads(line, object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
-        raise AdaclipError(f"{where} is not a record in JSON: {error}") from error
+def _lines(text: str, path: Path) -> Lines:
+    found = Lines([], [])
+    # Not splitlines: a string may hold what that takes for the end of a line.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                found.values.append(json.loads(line, object_pairs_hook=_once))
+            except (ValueError, RecursionError) as error:
+                raise AdaclipError(f"{path} line {number} is not a record in JSON: {error}") from error
+            found.numbers.append(number)
+    return found
 
 
 def shape_of(value: Any) -> str:
@@ -71,6 +85,7 @@ def shape_of(value: Any) -> str:
     if isinstance(value, dict):
         splits = [value[split] for split in SPLITS if split in value]
         return "meta" if splits and all(isinstance(split, dict | list) for split in splits) else ""
+    value = value.values if isinstance(value, Lines) else value
     records = isinstance(value, list) and bool(value) and all(isinstance(record, dict) for record in value)
     return "records" if records and any(names_image(part) for record in value for part in record.values()) else ""
 
@@ -91,9 +106,10 @@ def read_records(path: Path) -> tuple[list[Record], list[str]]:
             f"{path} is not {{train, test: {{category: [images]}}}} or a list of records ({described(value)}): "
             "see docs/own-data.md"
         )
+    if isinstance(value, Lines):
+        return [_record(v, f"{path} line {n}") for v, n in zip(value.values, value.numbers, strict=True)], []
     if shape == "records":
-        lines = path.suffix.lower() != ".json"
-        return [_record(r, f"{path} {'line' if lines else 'entry'} {n}") for n, r in enumerate(value, start=1)], []
+        return [_record(v, f"{path} entry {n}") for n, v in enumerate(value, start=1)], []
     others = [name for name in value if name not in SPLITS]
     for name in others:
         if any(names_image(text) for text in texts_of(value[name])):
@@ -136,12 +152,13 @@ def described(value: Any) -> str:
     if isinstance(value, dict):
         names = ", ".join(list(value)[:6])
         return f"an object with {f'the keys {names}' if names else 'no key'}{', ...' if len(value) > 6 else ''}"
+    value = value.values if isinstance(value, Lines) else value
     return f"a list of {len(value)}" if isinstance(value, list) else f"a {type(value).__name__}"
 
 
 def texts_of(value: Any) -> Iterator[str]:
     """All strings in a JSON value, keys not among them."""
-    waiting = [value]
+    waiting = [value.values if isinstance(value, Lines) else value]
     while waiting:
         part = waiting.pop()
         if isinstance(part, str):

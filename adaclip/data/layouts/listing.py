@@ -17,7 +17,7 @@ from adaclip.data.csvfile import read_sheet, text_of
 from adaclip.data.decode import SUFFIXES, UNREAD
 from adaclip.data.layouts.common import Item, Reading
 from adaclip.data.layouts.records import reading_of
-from adaclip.data.listed import Record, names_image
+from adaclip.data.listed import Record, mentions_image, names_image
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
 
@@ -126,7 +126,7 @@ def _judge_csv(path: Path) -> Listing:
     published = path.name.lower() == "labels.csv" and "id,hemorrhage" in [
         ",".join(cells).lower() for _, cells in sheet.rows[:1]
     ]
-    meant = not published and (bool(USUAL.fullmatch(path.stem)) or csvlist.lists_images(sheet))
+    meant = not published and (bool(USUAL.fullmatch(path.stem)) or any(mentions_image(cell) for _, cells in sheet.rows for cell in cells))
     return Listing(path, "csv", f"{path} {fault}" if fault else "", meant)
 
 
@@ -150,13 +150,11 @@ def _judge_other(path: Path) -> Listing | None:
 
 
 def _mentions_images(path: Path) -> bool:
-    """Whether the bytes of a file hold the name of an image, for those that are damaged."""
+    """Whether the name of an image stands in a file that nothing here can read."""
     try:
-        content = path.read_bytes()
+        return mentions_image(path.read_bytes().decode("latin-1"))
     except OSError:
         return False
-    endings = "|".join(suffix[1:] for suffix in sorted(SUFFIXES | UNREAD))
-    return re.search(rf"\.({endings})\b".encode(), content, re.I) is not None
 
 
 def read(top: Path, dataset: Dataset) -> Reading:
