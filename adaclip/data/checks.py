@@ -95,18 +95,39 @@ def _counts(dataset: Dataset, rows: Sequence[ManifestRow], expected: Mapping[str
     empty: dict[str, int] = dict.fromkeys(KINDS, 0)
     if expected is None and dataset.test_by_category:
         here = count_by_category(rows)
-        return [
+        stated = [
             _differs(here[category].get("test", empty)[kind], f"{kind} test images of {category}", published)
             for category, numbers in dataset.test_by_category.items()
             if category in here
             for kind, published in numbers.items()
             if here[category].get("test", empty)[kind] != published
         ]
+        return [*stated, *_counts_in_some_order(dataset, here)]
     totals = count(rows).get("test", empty)
     return [
         _differs(totals[kind], f"{kind} test images", published)
         for kind, published in (dataset.test if expected is None else expected).items()
         if totals[kind] != published
+    ]
+
+
+def _counts_in_some_order(dataset: Dataset, here: Mapping[str, Counts]) -> list[str]:
+    """Categories whose counts are none of those that are left, each of which is one category's."""
+    left = list(dataset.test_in_some_order)
+    odd = []
+    for category in dataset.categories if left else ():
+        if category not in here or category in dataset.test_by_category:
+            continue
+        found = here[category].get("test", dict.fromkeys(KINDS, 0))
+        counts = (found["normal"], found["anomalous"])
+        if counts in left:
+            left.remove(counts)
+        else:
+            odd.append((category, counts))
+    expected = " or ".join(f"{normal} + {anomalous}" for normal, anomalous in dict.fromkeys(left))
+    return [
+        f"{normal} + {anomalous} test images of {category} (normal + anomalous), the published set has {expected} of it"
+        for category, (normal, anomalous) in odd
     ]
 
 

@@ -52,7 +52,7 @@ def facts(dataset: Dataset) -> str:
     rows = [
         ("Domain", dataset.domain),
         ("Labels", " and ".join(names[label] for label in dataset.labels)),
-        ("Test images", f"{dataset.test['normal']:,} normal, {dataset.test['anomalous']:,} anomalous"),
+        ("Test images", _test_images(dataset)),
         ("Page", " · ".join(f"<{page}>" for page in (dataset.url, *dataset.pages))),
         ("Licence", licence),
         ("Cite", " ".join(dataset.citation.split())),
@@ -66,9 +66,28 @@ def facts(dataset: Dataset) -> str:
         counts = dataset.test_by_category.get(category)
         shown = (f"{counts['normal']:,}", f"{counts['anomalous']:,}") if counts else ("–", "–")
         lines.append(f"| {category} | {words} | {shown[0]} | {shown[1]} |")
-    if not dataset.test_by_category:
+    if dataset.test_in_some_order:
+        counts_left = ", ".join(f"{normal} + {anomalous}" for normal, anomalous in dataset.test_in_some_order)
+        lines += [
+            "",
+            f"The categories without counts have {counts_left} (normal + anomalous), in an order that the files have yet to "
+            "confirm: a preparation accepts any.",
+        ]
+    elif not dataset.test_by_category:
         lines += ["", "The counts of each category are not known beforehand; a preparation reports what it finds."]
     return "\n".join([*lines, ""])
+
+
+def _test_images(dataset: Dataset) -> str:
+    def said(test: Mapping[str, int]) -> str:
+        return f"{test['normal']:,} normal, {test['anomalous']:,} anomalous"
+
+    if not dataset.test_original:
+        return said(dataset.test)
+    return (
+        f"{said(dataset.test)} in the paper and in the repackaged archive (`arrangement: repackaged`); "
+        f"{said(dataset.test_original)} of the original (`arrangement: original`)"
+    )
 
 
 def _source(number: int, source: Source) -> list[str]:

@@ -122,6 +122,7 @@ def _prepare_into(
     dataset: Dataset, raw: Path, work: Path, jobs: int | None, title: str | None, limits: Limits | None
 ) -> Prepared:
     original = open_original(raw, dataset, work / "unpacked", limits)
+    _check_arrangement(dataset, original.layout, raw)
     items, options = original.reading.items, original.options
     has_masks = any(item.mask and item.label for item in items)
     labels = dataset.labels or (("image", "mask") if has_masks else ("image",))
@@ -154,6 +155,20 @@ def _prepare_into(
     write_json(out / "prepared.json", _facts(prepared, raw, duplicates))
     write_sums(out)
     return prepared
+
+
+def _check_arrangement(dataset: Dataset, layout: str, raw: Path) -> None:
+    """Refuse an original where the entry wants the repackaged archive, or the other way round.
+
+    The authors' archives have a meta.json and MVTec's folders.
+    """
+    wanted = dataset.arrangement
+    if (wanted == "repackaged" and layout not in ("meta", "mvtec")) or (wanted == "original" and layout == "meta"):
+        other = "original" if wanted == "repackaged" else "repackaged"
+        raise UsageError(
+            f"data set '{dataset.id}': {raw} is its {other} (layout {layout}), but its entry says arrangement: {wanted}: "
+            "take that out, or put the other one there"
+        )
 
 
 def _facts(prepared: Prepared, raw: Path, duplicates: Sequence[Sequence[str]]) -> dict[str, Any]:

@@ -60,6 +60,11 @@ class Dataset:
         categories: prompt words by category; empty means what the raw data show.
         test: expected counts of the test split, `normal` and `anomalous`; empty means unknown.
         test_by_category: the same by category; empty means unknown.
+        test_in_some_order: counts (normal, anomalous) of the categories that `test_by_category` does not have, of which
+            it is not known which is whose.
+        test_original: counts of the test split that the original gives, where the paper's are only in the repackaged
+            archive; empty means that they are the same.
+        arrangement: `original` or `repackaged` where only such a source will do, or `any`.
         layout: name of the raw layout, or `auto`.
         options: how the original is read; empty means the defaults.
         raw: the user's own original (a folder or an archive), or None for the usual place.
@@ -80,6 +85,9 @@ class Dataset:
     categories: Mapping[str, str] = field(default_factory=dict)
     test: Mapping[str, int] = field(default_factory=dict)
     test_by_category: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    test_in_some_order: tuple[tuple[int, int], ...] = ()
+    test_original: Mapping[str, int] = field(default_factory=dict)
+    arrangement: str = "any"
     layout: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
     raw: str | None = None
@@ -120,7 +128,7 @@ def load_registry(extra: Mapping[str, Mapping[str, Any]] | None = None) -> dict[
     for name, entry in own.items():
         changed = dict(extra[name]) if extra else {}
         # Other totals make the counts of the categories void.
-        void = {"test_by_category"} if "test" in changed else set()
+        void = {"test_by_category", "test_in_some_order", "test_original"} if "test" in changed else set()
         known = {key: value for key, value in entries.get(name, {}).items() if key not in void}
         entries[name] = {**known, **changed} if name in entries else entry
     return {name: _dataset(name, entry) for name, entry in entries.items()}
@@ -148,6 +156,9 @@ def _dataset(name: str, entry: Mapping[str, Any]) -> Dataset:
             category: {"normal": normal, "anomalous": anomalous}
             for category, (normal, anomalous) in entry.get("test_by_category", {}).items()
         },
+        test_in_some_order=tuple((normal, anomalous) for normal, anomalous in entry.get("test_in_some_order", ())),
+        test_original=dict(entry.get("test_original", {})),
+        arrangement=entry.get("arrangement", "any"),
         layout=entry.get("layout", "auto"),
         options=dict(entry.get("options", {})),
         raw=entry.get("raw"),
@@ -191,8 +202,12 @@ def _file(kind: str, entry: Mapping[str, Any], dataset: str) -> File:
 def _check_sums(dataset: Dataset) -> None:
     if not dataset.test_by_category:
         return
-    for kind, expected in dataset.test.items():
+    for position, kind in enumerate(("normal", "anomalous")):
+        if kind not in dataset.test:
+            continue
+        expected = dataset.test[kind]
         total = sum(counts[kind] for counts in dataset.test_by_category.values())
+        total += sum(counts[position] for counts in dataset.test_in_some_order)
         if total != expected:
             raise UsageError(
                 f"data set '{dataset.id}': test_by_category has {total} {kind} images in all, but test says {expected}"
@@ -208,6 +223,9 @@ def reading_facts(dataset: Dataset) -> dict[str, Any]:
         "categories": dict(dataset.categories),
         "test": dict(dataset.test),
         "test_by_category": {category: dict(counts) for category, counts in dataset.test_by_category.items()},
+        "test_in_some_order": [list(counts) for counts in dataset.test_in_some_order],
+        "test_original": dict(dataset.test_original),
+        "arrangement": dataset.arrangement,
         "layout": dataset.layout,
         "options": dict(dataset.options),
     }
@@ -215,7 +233,14 @@ def reading_facts(dataset: Dataset) -> dict[str, Any]:
 
 def fetching_facts(dataset: Dataset) -> list[dict[str, Any]]:
     """Where a set is fetched from, and what comes then."""
-    return [asdict(source) for source in dataset.sources]
+    return [asdict(source) for source in chosen_sources(dataset)]
+
+
+def chosen_sources(dataset: Dataset) -> tuple[Source, ...]:
+    """The sources of a set that its `arrangement` admits, in order of preference."""
+    if dataset.arrangement == "any":
+        return dataset.sources
+    return tuple(source for source in dataset.sources if source.repackaged == (dataset.arrangement == "repackaged"))
 
 
 def public_facts(dataset: Dataset) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adaclip.data.fetched import own_files, source_files
 from adaclip.data.manifest import read_prepared
-from adaclip.data.registry import Dataset
+from adaclip.data.registry import Dataset, chosen_sources
 from adaclip.errors import AdaclipError
 
 HEADS = ("id", "title", "domain", "state", "size", "terms", "")
@@ -43,7 +43,7 @@ def describe(dataset: Dataset, data: Path) -> Status:
             return Status("damaged", size, prepare)
         return Status("ready", size, f"{counts['normal']} normal + {counts['anomalous']} anomalous test images")
     if dataset.raw is None:
-        whole = any(all((raw / file.name).is_file() for file in source.files) for source in dataset.sources)
+        whole = any(all((raw / file.name).is_file() for file in source.files) for source in chosen_sources(dataset))
         here = whole or bool(own_files(dataset, raw))
     else:
         here = raw.exists()
@@ -57,7 +57,7 @@ def describe(dataset: Dataset, data: Path) -> Status:
 
 def _missing(dataset: Dataset, raw: Path, data: Path) -> Status:
     """A set that can be fetched; an unfinished download counts as what is here."""
-    sizes = [file.size for file in dataset.sources[0].files]
+    sizes = [file.size for file in chosen_sources(dataset)[0].files]
     known = sum(size for size in sizes if size is not None) if None not in sizes else None
     begun = sum(path.stat().st_size for path in source_files(dataset, raw))
     where = "" if data == Path("data") else f" --data {data}"
@@ -65,7 +65,7 @@ def _missing(dataset: Dataset, raw: Path, data: Path) -> Status:
     # Only the configuration knows where a set of the user's own comes from.
     own = f"snakemake --cores all {data}/prepared/{dataset.id}/manifest.csv, with its configuration"
     command = f"adaclip data fetch {dataset.id}{where}{consent}" if dataset.built_in else own
-    kinds = ", then ".join(dict.fromkeys(source.kind for source in dataset.sources))
+    kinds = ", then ".join(dict.fromkeys(source.kind for source in chosen_sources(dataset)))
     goes_on = ", goes on where it stopped" if begun else ""
     by_hand = f", or put the original from {dataset.url} into {raw}" if dataset.url else ""
     return Status("missing", begun or known, f"{command} ({kinds}{goes_on}){by_hand}")

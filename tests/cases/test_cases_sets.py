@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import tarfile
@@ -15,8 +16,9 @@ from PIL import Image
 import adaclip
 from adaclip.checkpoint import PREFIX
 from adaclip.cli import main
+from adaclip.data import checks
 from adaclip.data.prepare import prepare
-from adaclip.data.registry import Dataset
+from adaclip.data.registry import Dataset, chosen_sources, dataset_for, load_registry
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.prompts import sentences
 from adaclip.report.compare import measured_figure
@@ -341,3 +343,94 @@ def test_a_set_of_ones_own_says_what_its_prompts_call_it(tmp_path, folders, cate
     said = [text for text in made.notes if "text prompts" in text]
     assert len(said) == bool(note)
     assert all(note in text for text in said)
+
+
+# --- counts of real sets ---
+
+
+def category(folder: Path, normal: int, anomalous: int) -> None:
+    for kind, count in (("good", normal), ("hole", anomalous)):
+        for index in range(count):
+            draw_image(folder / "test" / kind / f"{index:03}.png", size=(3, 2))
+            if kind == "hole":
+                draw_mask(folder / "ground_truth" / kind / f"{index:03}_mask.png", size=(3, 2), rows=slice(0, 1))
+
+
+def said_of_counts(dataset: Dataset, raw: Path, out: Path) -> list[str]:
+    return [text for text in prepare(dataset, raw, out, jobs=1).warnings if "test images" in text]
+
+
+def test_counts_of_dtd_are_checked_and_any_order_of_the_woven_ones_is_right(tmp_path):
+    dtd = load_registry()["dtd"]
+    shrunk = dataclasses.replace(
+        dtd,
+        test={},
+        test_by_category={"Blotchy_099": {"normal": 2, "anomalous": 3}},
+        test_in_some_order=((1, 2), (2, 2), (3, 1)),
+    )
+    counts = {"Blotchy_099": (2, 3), "Woven_001": (3, 1), "Woven_068": (1, 2), "Woven_127": (2, 2)}
+    for name, (normal, anomalous) in counts.items():
+        category(tmp_path / "raw" / name, normal, anomalous)
+    assert said_of_counts(shrunk, tmp_path / "raw", tmp_path / "set") == []
+    (tmp_path / "raw/Woven_068/test/good/000.png").rename(tmp_path / "raw/Woven_127/test/good/009.png")
+    assert said_of_counts(shrunk, tmp_path / "raw", tmp_path / "set") == [
+        "dtd: 0 + 2 test images of Woven_068 (normal + anomalous), the published set has 1 + 2 or 2 + 2 of it",
+        "dtd: 3 + 2 test images of Woven_127 (normal + anomalous), the published set has 1 + 2 or 2 + 2 of it",
+    ]
+
+
+def test_the_registry_has_the_counts_of_every_category_of_dtd_and_dagm():
+    dtd, dagm = (load_registry()[name] for name in ("dtd", "dagm"))
+    assert dtd.test_by_category["Matted_069"] == {"normal": 20, "anomalous": 79}
+    assert dtd.test_by_category["Mesh_114"] == {"normal": 36, "anomalous": 80}
+    assert sorted(dtd.test_in_some_order) == [(20, 79), (20, 80), (30, 70), (51, 79), (80, 80)]
+    for dataset in (dtd, dagm):
+        by_category = [tuple(counts.values()) for counts in dataset.test_by_category.values()]
+        everything = [*by_category, *dataset.test_in_some_order]
+        assert len(everything) == len(dataset.categories)
+        assert tuple(map(sum, zip(*everything, strict=True))) == tuple(dataset.test.values())
+
+
+def kolektor(root: Path) -> None:
+    """399 images with 52 defective ones, two of them across a cut: small, but of the real counts."""
+    for number in range(399):
+        path = root / f"kos{number // 8 + 1:02}" / f"Part{number % 8}.jpg"
+        draw_image(path, mode="L", size=(3, 9))
+        rows = slice(0) if number >= 52 else slice(2, 4) if number < 2 else slice(0, 2)
+        draw_mask(path.with_name(f"Part{number % 8}_label.bmp"), size=(3, 9), rows=rows)
+
+
+def repackaged(root: Path, normal: int = 181, anomalous: int = 74) -> None:
+    category(root / "SDD", normal, anomalous)
+    entries = [
+        {
+            "img_path": path.relative_to(root).as_posix(),
+            "mask_path": "" if path.parent.name == "good" else f"SDD/ground_truth/hole/{path.stem}_mask.png",
+            "cls_name": "SDD",
+            "specie_name": path.parent.name,
+            "anomaly": int(path.parent.name == "hole"),
+        }
+        for path in sorted(root.glob("SDD/test/*/*.png"))
+    ]
+    (root / "meta.json").write_text(json.dumps({"train": {}, "test": {"SDD": entries}}))
+
+
+def test_both_test_sets_of_kolektorsdd_are_right_and_each_can_be_asked_for(tmp_path):
+    kolektor(tmp_path / "original")
+    repackaged(tmp_path / "repackaged")
+    counts = {"original": {"normal": 286, "anomalous": 54}, "repackaged": {"normal": 181, "anomalous": 74}}
+    for kind, other in (("original", "repackaged"), ("repackaged", "original")):
+        for arrangement in ("any", kind):
+            made = prepare(dataset_for("ksdd", {"arrangement": arrangement}), tmp_path / kind, tmp_path / "s", jobs=1)
+            assert [text for text in made.warnings if "test images" in text] == []
+            assert checks.count(made.rows)["test"] == counts[kind]
+        with pytest.raises(UsageError, match=f"is its {kind} .*, but its entry says arrangement: {other}"):
+            prepare(dataset_for("ksdd", {"arrangement": other}), tmp_path / kind, tmp_path / "s", jobs=1)
+
+
+def test_only_the_sources_of_the_arrangement_that_is_asked_for_are_tried():
+    kinds = {
+        arrangement: [source.kind for source in chosen_sources(dataset_for("ksdd", {"arrangement": arrangement}))]
+        for arrangement in ("any", "original", "repackaged")
+    }
+    assert kinds == {"any": ["http", "gdrive"], "original": ["http"], "repackaged": ["gdrive"]}

@@ -47,7 +47,10 @@ def test_every_set_is_complete(name: str) -> None:
     assert set(dataset.test_by_category) <= set(dataset.categories)
     for kind in ("normal", "anomalous"):
         if dataset.test_by_category:
-            assert sum(counts[kind] for counts in dataset.test_by_category.values()) == dataset.test[kind]
+            left = sum(counts[kind == "anomalous"] for counts in dataset.test_in_some_order)
+            assert left + sum(counts[kind] for counts in dataset.test_by_category.values()) == dataset.test[kind]
+            named = len(dataset.test_by_category) + len(dataset.test_in_some_order)
+            assert named == len(dataset.categories)
     for source in dataset.sources:
         for file in source.files:
             assert file.url.startswith("http")

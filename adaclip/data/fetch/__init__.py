@@ -16,7 +16,7 @@ from adaclip.data.fetch.network import Network, SourceError, session_for
 from adaclip.data.fetch.partial import leftovers
 from adaclip.data.fetched import DRAWN, DRAWN_NOTE, NOTE, Archive, is_drawn, own_files, read_note, write_note
 from adaclip.data.licences import how_to_accept, licence_of, not_accepted
-from adaclip.data.registry import Dataset, File, Source
+from adaclip.data.registry import Dataset, File, Source, chosen_sources
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.files import sha256_of
 from adaclip.locking import alone
@@ -88,6 +88,10 @@ def fetch(
             raise AdaclipError(f"data set '{dataset.id}': no such file or folder: {own[0]} (the 'raw' of its entry)")
         say(f"{dataset.id}: {own[0]} is your own, nothing is fetched")
         return Fetched([], 0, "own")
+    if dataset.sources and not chosen_sources(dataset):
+        raise UsageError(
+            f"data set '{dataset.id}': none of its sources is {dataset.arrangement}: take 'arrangement' out of its entry"
+        )
     if not dataset.sources:
         raise UsageError(
             f"data set '{dataset.id}' has no sources: put it into {out}, or say where it is ('raw'); "
@@ -111,7 +115,7 @@ def _fetch_alone(
     came_now: dict[str, str] = {}
     with _mirrored(mirror) as (base, sums):
         # What is whole here already needs no network, whichever source it is of.
-        for source in sorted(dataset.sources, key=lambda s: not all((out / file.name).is_file() for file in s.files)):
+        for source in sorted(chosen_sources(dataset), key=lambda s: not all((out / file.name).is_file() for file in s.files)):
             wanted = [_wanted(dataset, file, lock, sums) for file in source.files]
             kind = _kind(source, mirror)
             try:
@@ -244,7 +248,7 @@ def _show_licence(dataset: Dataset, accepted: bool, say: Callable[[str], None]) 
 
 def _by_hand(dataset: Dataset, out: Path, failures: list[str], mirror: str | None) -> str:
     reasons = "; ".join(f"({number}) {reason}" for number, reason in enumerate(failures, 1))
-    names = " and ".join(file.name for file in dataset.sources[0].files)
+    names = " and ".join(file.name for file in chosen_sources(dataset)[0].files)
     if mirror:
         return f"data set '{dataset.id}': the mirror {mirror} does not have it: {reasons}"
     pages = ", ".join(filter(None, (dataset.url, *dataset.pages)))

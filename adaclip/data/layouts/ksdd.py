@@ -1,16 +1,15 @@
 """KolektorSDD's layout: `kosNN/PartM.jpg` and `kosNN/PartM_label.bmp`, a label of zeros for a normal image.
 
-The paper tests on 181 normal and 74 anomalous images. What is known: the reference cuts each of the 399 images into
-three by height, keeps a quarter of the normal thirds, and splits what is left by a seed, in the order in which the file
-system lists it. What is not known: how many thirds are defective, and by which shares they are split. Two readings fit
-the counts: all 74 defective thirds and 281 kept normal ones less 100 for training, or two thirds of about 111 and 271.
-`thirds` takes what both have in common: of the sorted thirds a quarter of the normal ones, at most 181, and at most 74
-defective ones, drawn by a seed. `whole` leaves the images uncut: 347 normal and 52 defective.
+What the original gives: each of the 399 images is cut into three by height, which makes 1,143 normal and 54 defective
+thirds (52 images are defective, two of them across a cut). A quarter of the normal thirds is kept, 286, as in the
+reference, drawn by a seed; the defective ones all are. `whole` leaves the images uncut: 347 normal and 52 defective. The
+181 + 74 of the paper cannot come of it, whatever is drawn: they are in the archive only that its authors repackaged.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from pathlib import Path
 
 from adaclip.data.decode import open_mask
@@ -21,8 +20,6 @@ from adaclip.data.registry import Dataset
 TITLE = "KolektorSDD items (<item>/<part>.jpg, <item>/<part>_label.bmp)"
 OPTIONS = ("ksdd_cut", "seed")
 ENDING = "_label"
-#: The paper's test split.
-NORMAL, ANOMALOUS = 181, 74
 #: One of so many normal thirds is kept.
 KEPT = 4
 
@@ -37,7 +34,7 @@ def recognise(folder: Path) -> bool:
 
 
 def read(top: Path, dataset: Dataset, options: Options) -> Reading:
-    """All images or the drawn thirds, as the test split."""
+    """All images, or the thirds, as the test split."""
     category = only_category(dataset)
     pairs: dict[Path, Path] = {}
     for folder in subfolders(top):
@@ -51,16 +48,22 @@ def read(top: Path, dataset: Dataset, options: Options) -> Reading:
     thirds = [third for image, mask in pairs.items() for third in _thirds(category, image, mask, options)]
     normal = [item for item in thirds if not item.label]
     anomalous = [item for item in thirds if item.label]
-    draw = random.Random(options.seed)
-    kept = draw.sample(normal, min(NORMAL, -(-len(normal) // KEPT))) + draw.sample(
-        anomalous, min(ANOMALOUS, len(anomalous))
-    )
+    kept = random.Random(options.seed).sample(normal, -(-len(normal) // KEPT))
     note = (
         f"{len(pairs)} images were cut into {len(thirds)} thirds by height, {len(normal)} normal and {len(anomalous)} "
-        f"anomalous; a quarter of the normal ones, at most {NORMAL}, and at most {ANOMALOUS} anomalous ones were drawn "
-        f"with seed {options.seed}"
+        f"anomalous; a quarter of the normal ones, {len(kept)}, was drawn with seed {options.seed}"
     )
-    return Reading(kept, [note])
+    notes = [note]
+    if dataset.test_original:
+        notes.append(
+            f"the original gives {_counts(dataset.test_original)} test images; the paper's {_counts(dataset.test)} are in "
+            "the repackaged archive only: fetch it with arrangement: repackaged to compare with the paper"
+        )
+    return Reading([*kept, *anomalous], notes, dataset.test_original or None)
+
+
+def _counts(test: Mapping[str, int]) -> str:
+    return f"{test['normal']} + {test['anomalous']}"
 
 
 def _whole(category: str, image: Path, mask: Path, options: Options) -> Item:
