@@ -29,9 +29,9 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 .PHONY: demo
-demo: $(READY) ## The whole pipeline on simulated sets, on a CPU, ending in results/report/index.html.
+demo: $(READY) ## The whole pipeline on simulated sets, on a CPU, ending in results/demo/report/index.html.
 	$(BIN)/snakemake --cores all --configfile $(DEMO)
-	@echo "The report is in results/report/index.html"
+	@echo "The report is in results/demo/report/index.html"
 
 .PHONY: test
 test: $(READY) lint ## Lint, types, and every test.
@@ -62,14 +62,18 @@ lock: $(READY) ## Resolve requirements.lock and environment.yml anew.
 .PHONY: share
 share: $(READY) ## Store finished results with DVC, without pictures that belong to others (docs/sharing.md).
 	mkdir -p data/prepared data/demo/prepared
-	$(BIN)/adaclip report --plan results/plan.json --without-third-party
+	for folder in $$($(BIN)/adaclip finished results); do \
+		$(BIN)/adaclip report --plan $$folder/plan.json --without-third-party || exit 1; \
+	done
 	$(BIN)/dvc commit --force benchmark
 
 .PHONY: restore
 restore: $(READY) ## Bring finished results back: what they were computed from counts as up to date.
 	$(BIN)/dvc pull
-	$(BIN)/snakemake --touch --cores 1 --quiet $(if $(CONFIG),--configfile $(CONFIG))
+	for config in $(or $(CONFIG),$$($(BIN)/adaclip finished results --configurations)); do \
+		$(BIN)/snakemake --touch --cores 1 --quiet --configfile $$config || exit 1; \
+	done
 
 .PHONY: clean
 clean: ## Remove what the demo made; downloads and other results stay.
-	rm -rf data/demo results .snakemake
+	rm -rf data/demo results/demo

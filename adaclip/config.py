@@ -5,6 +5,7 @@ The schema `adaclip/schemas/config.schema.yaml` describes every key; here are th
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,12 +44,16 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Config:
-    """A whole benchmark configuration; `families` are what the names in tables and curves stand for."""
+    """A whole benchmark configuration; `families` are what the names in tables and curves stand for.
+
+    `source` is its file relative to the working directory: what a results folder is told by whose it is.
+    """
 
     title: str
     note: str
     data: str
     results: str
+    source: str
     simulate: Mapping[str, int] | None
     sets: tuple[str, ...] | None
     datasets: Mapping[str, Mapping[str, Any]]
@@ -84,7 +89,8 @@ def read_config(path: str | Path) -> Any:
 def extend(value: Any, path: str | Path, above: tuple[Path, ...] = ()) -> Any:
     """Put a configuration on top of the file that its `extends` names, relative to `path`.
 
-    Mappings are merged key by key; anything else replaces what the other file has, and null takes it away.
+    Mappings are merged key by key; anything else replaces what the other file has, and null takes it away. `results` is
+    not taken over: two configurations in one folder would mix their figures.
 
     Args:
         value: the content of a configuration.
@@ -100,6 +106,8 @@ def extend(value: Any, path: str | Path, above: tuple[Path, ...] = ()) -> Any:
     if base.resolve() in (*above, here.resolve()):
         raise UsageError(f"{here}: extends {value['extends']}, which leads back to it")
     below = extend(read_yaml(base), base, (*above, here.resolve()))
+    if isinstance(below, Mapping):
+        below = {key: item for key, item in below.items() if key != "results"}
     return _merged(below, {key: item for key, item in value.items() if key != "extends"})
 
 
@@ -114,12 +122,17 @@ def _merged(below: Any, above: Any) -> Any:
     return {key: merged[key] for key in (*(key for key in below if key in merged), *merged) if key in merged}
 
 
+def own_folder(where: str | Path) -> str:
+    """The results folder of a configuration that names none: `results/paper` for `config/paper.yaml`."""
+    return f"results/{Path(where).stem}"
+
+
 def parse_config(value: Any, where: str) -> Config:
     """Check a configuration that YAML gave, and resolve its defaults.
 
     Args:
         value: the mapping, with what it extends (see `extend`); not changed.
-        where: what to call it in errors.
+        where: its file, or what to call it in errors.
 
     Raises:
         UsageError: naming place and fault.
@@ -136,7 +149,8 @@ def parse_config(value: Any, where: str) -> Config:
         title=checked["title"],
         note=checked["note"],
         data=checked["data"],
-        results=checked["results"],
+        results=checked.get("results") or own_folder(where),
+        source=Path(os.path.relpath(where)).as_posix(),
         simulate=checked.get("simulate"),
         sets=tuple(checked["sets"]) if "sets" in checked else None,
         datasets=checked["datasets"],

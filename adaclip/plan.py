@@ -199,6 +199,7 @@ def plan_document(plan: Plan, datasets: Mapping[str, Mapping[str, Any]]) -> dict
     return {
         "title": config.title,
         "note": config.note,
+        "configuration": config.source,
         "simulated": config.simulate is not None,
         "results": config.results,
         "root": ".",

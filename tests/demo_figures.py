@@ -1,6 +1,6 @@
 """What the demo's figures must say, whatever they are exactly; `.ci/run` asks after `make demo`.
 
-python tests/demo_figures.py results
+python tests/demo_figures.py results/demo
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ def add_plan_verbs(verbs: Any) -> None:
     """Add these verbs."""
     plan = verb(verbs, "plan", _plan, "resolve a configuration into runs and evaluations, as JSON")
     plan.add_argument("--config", required=True, metavar="SETTINGS", help="the configuration: a file, or inline JSON")
+    plan.add_argument("--name", metavar="FILE", help="the file that inline JSON was read from, for the plan and errors")
     plan.add_argument("--out", type=Path, required=True, metavar="FILE", help="the JSON file to write")
     part = verb(verbs, "part", _part, "take out of a plan what one table or curve needs")
     part.add_argument("target", metavar="TARGET", help="a table, a curve, or what they answer (such as table_1)")
@@ -26,6 +27,9 @@ def add_plan_verbs(verbs: Any) -> None:
     part.add_argument("--out", type=Path, required=True, metavar="FILE", help="the JSON file to write")
     check = verb(verbs, "check", _check, "check a configuration and say what it asks for")
     check.add_argument("config", type=Path, metavar="CONFIG", help="configuration file (YAML)")
+    finished = verb(verbs, "finished", _finished, "list the results folders that end in a report, the latest first")
+    finished.add_argument("folder", type=Path, metavar="DIR", help="where to look, such as results")
+    finished.add_argument("--configurations", action="store_true", help="list the configuration files instead")
     keys = verb(verbs, "keys", _keys, "write the table of all configuration keys into a page with marks for it")
     keys.add_argument("page", type=Path, metavar="PAGE", help="Markdown file, such as config/README.md")
 
@@ -38,11 +42,15 @@ def _plan(arguments: argparse.Namespace) -> None:
     from adaclip.settings import read_mapping
 
     value = read_mapping(arguments.config, "configuration")
-    config = parse_config(extend(value, arguments.config), "configuration")
+    config = parse_config(extend(value, arguments.config), arguments.name or _name_of(arguments.config))
     registry = load_registry(config.datasets)
     plan = make_plan(config, registry)
     document = plan_document(plan, {name: public_facts(registry[name]) for name in plan.sets})
     write_json(arguments.out, document)
+
+
+def _name_of(config: str) -> str:
+    return "configuration" if config.lstrip().startswith("{") else config
 
 
 def _part(arguments: argparse.Namespace) -> None:
@@ -76,6 +84,13 @@ def _check(arguments: argparse.Namespace) -> None:
     images = count_images(plan, {name: registry[name].test for name in plan.sets})
     for line in estimate(plan, images, planned_jobs(plan)).lines():
         print(line)
+
+
+def _finished(arguments: argparse.Namespace) -> None:
+    from adaclip.results_folder import finished
+
+    for one in finished(arguments.folder):
+        print(one.configuration if arguments.configurations else one.folder)
 
 
 def _keys(arguments: argparse.Namespace) -> None:

@@ -72,11 +72,21 @@ def test_every_job_of_every_experiment_is_planned_once(plan, whole):
 
 
 def test_the_plan_that_is_written_names_the_runs_that_are_planned(plan, tmp_path):
-    snakemake(tmp_path, "--cores", "1", "results/plan.json")
-    document = json.loads((tmp_path / "results" / "plan.json").read_text())
+    snakemake(tmp_path, "--cores", "1", "results/paper/plan.json")
+    written = tmp_path / "results" / "paper" / "plan.json"
+    document = json.loads(written.read_text())
     assert {experiment["name"]: experiment["run"] for experiment in document["experiments"]} == plan.run_of
     part = tmp_path / "part.json"
-    words = ["part", "table_4", "--plan", str(tmp_path / "results" / "plan.json"), "--root", "..", "--out", str(part)]
+    words = [
+        "part",
+        "table_4",
+        "--plan",
+        str(written),
+        "--root",
+        "..",
+        "--out",
+        str(part),
+    ]
     assert main(words) == 0
     assert {experiment["run"] for experiment in json.loads(part.read_text())["experiments"]} == {
         f"{name}_{auxiliary}" for name in ("main", "no_fusion") for auxiliary in ("mvtec+colondb", "visa+clinicdb")

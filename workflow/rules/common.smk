@@ -26,6 +26,7 @@ from adaclip.provenance import code_digest
 from adaclip.records import keep_records
 from adaclip.report import groups
 from adaclip.report.names import figure_names, metric_names, panel_names, table_names
+from adaclip.results_folder import refuse_other
 
 # The program `adaclip` of this Python, also when its environment was not activated.
 shell.prefix(f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
@@ -44,6 +45,7 @@ try:
     CONFIG = parse_config(config, WHERE)
     REGISTRY = load_registry(CONFIG.datasets)
     PLAN = make_plan(CONFIG, REGISTRY)
+    refuse_other(CONFIG.results, CONFIG.source)
 except AdaclipError as error:
     raise WorkflowError(str(error)) from None
 

@@ -11,16 +11,19 @@ rule plan:
         f"{RESULTS}/plan.json",
     log:
         f"{RESULTS}/logs/plan.log",
+    # First of all: the plan says whose folder it is.
+    priority: 100
     conda:
         "../../environment.yml"
     threads: 1
     params:
         # Functions, since braces in a plain string would be taken for wildcards. The order of the experiments counts.
         config=lambda wildcards: json.dumps(config),
+        name=CONFIG.source,
         document=lambda wildcards: json.dumps(DOCUMENT, sort_keys=True),
         code=code_digest("adaclip.plan"),
     shell:
-        "adaclip plan" " --config {params.config:q}" " --out {output:q}" " > {log:q} 2>&1"
+        "adaclip plan" " --config {params.config:q}" " --name {params.name:q}" " --out {output:q}" " > {log:q} 2>&1"
 
 
 rule tables:
