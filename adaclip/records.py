@@ -1,6 +1,6 @@
-"""What every file of a results folder was when it was written: one SHA-256 each, so that damage is found.
+"""What every file of a folder of results or data was when it was written: one SHA-256 each, so that damage is found.
 
-A results folder that has a folder `sha256` gets a record for each file that `adaclip.files` renames into place: for
+Such a folder that has a folder `sha256` gets a record for each file that `adaclip.files` renames into place: for
 `runs/a/metrics.json` it is `sha256/runs/a/metrics.json.sha256`, with one line as `sha256sum` writes and checks it. One
 file each, since many processes write at once, and since records have to travel, or be left out, with their files.
 """
@@ -20,7 +20,7 @@ FOLDER, SUFFIX = "sha256", ".sha256"
 
 
 def keep_records(root: str | Path) -> None:
-    """Make a results folder one whose files are recorded from now on.
+    """Make a folder one whose files are recorded from now on.
 
     Raises:
         AdaclipError: it cannot be made.
@@ -36,7 +36,10 @@ def root_of(path: str | Path) -> Path | None:
     path = Path(os.path.abspath(path))  # noqa: PTH100  (`..` must go, links must stay)
     for parent in path.parents:
         if (parent / FOLDER).is_dir():
-            return parent if path.relative_to(parent).parts[0] != FOLDER else None
+            folders = path.relative_to(parent).parts[:-1]
+            # What is being made in a hidden folder has another place when it is whole.
+            ours = not any(name.startswith(".") for name in folders) and folders[:1] != (FOLDER,)
+            return parent if ours else None
     return None
 
 
@@ -50,8 +53,10 @@ def recorded(root: Path) -> Iterator[Path]:
     """Every file that has a record, whether it is there or not, in order."""
     top = root / FOLDER
     for record in sorted(top.rglob(f"*{SUFFIX}")):
-        if not record.name.startswith("."):
-            yield root / record.relative_to(top).with_name(record.name.removesuffix(SUFFIX))
+        path = root / record.relative_to(top).with_name(record.name.removesuffix(SUFFIX))
+        # A folder below may have begun to keep records of its own.
+        if root_of(path) == Path(os.path.abspath(root)):  # noqa: PTH100
+            yield path
 
 
 def line_of(root: Path, path: str | Path, digest: str) -> str:
@@ -70,7 +75,7 @@ def remember(path: str | Path, digest: str) -> None:
         return
     record = record_of(root, path)
     record.parent.mkdir(parents=True, exist_ok=True)
-    part = record.with_name(f".{record.name}.{os.getpid()}")
+    part = record.with_name(f"{record.name}.{os.getpid()}.part")
     part.write_text(line_of(root, path, digest), encoding="utf-8")
     part.replace(record)
 

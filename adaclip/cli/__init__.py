@@ -13,6 +13,7 @@ from adaclip.cli.data import add_data
 from adaclip.cli.model import add_model_verbs
 from adaclip.cli.plan import add_plan_verbs
 from adaclip.cli.report import add_report_verbs
+from adaclip.cli.verify import add_verify
 from adaclip.errors import AdaclipError
 
 
@@ -75,4 +76,5 @@ def build_parser() -> argparse.ArgumentParser:
     add_model_verbs(verbs)
     add_report_verbs(verbs)
     add_plan_verbs(verbs)
+    add_verify(verbs)
     return parser

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adaclip.data.registry import Dataset
-from adaclip.files import write_json
+from adaclip.files import remove, write_json
 from adaclip.provenance import folder_digest
 
 #: Beside the archives that were fetched: which they are, and what they were.
@@ -61,7 +61,7 @@ def drop_void_receipt(receipt: Path, folder: Path) -> None:
     archives = _read(receipt)
     if receipt.is_file() and not (archives and all((folder / archive.name).is_file() for archive in archives)):
         with contextlib.suppress(OSError):
-            receipt.unlink()
+            remove(receipt)
 
 
 def _read(path: Path) -> list[Archive]:

@@ -13,6 +13,8 @@ from PIL import Image
 
 from adaclip import records
 from adaclip.audit.fingerprint import write_fingerprints
+from adaclip.cli import main
+from adaclip.data.fetched import Archive, write_note
 from adaclip.data.manifest import read_manifest, read_prepared
 from adaclip.data.prepare import prepare
 from adaclip.data.registry import dataset_for
@@ -195,3 +197,132 @@ def test_every_flipped_bit_of_a_file_of_tensors_is_refused(tmp_path):
     assert checked
     assert metadata == {"format": "x", "zeta": "{}", "alpha": "ä"}
     assert torch.equal(found["a"], tensors["a"])
+
+
+def fill(results: Path) -> list[Path]:
+    """A few files of each kind, as the verbs write them."""
+    places = (
+        "plan.json",
+        "summary.json",
+        "runs/a/seed-0/history.csv",
+        "runs/a/seed-0/toy/metrics.json",
+        "runs/a/seed-0/toy/panels.npz",
+        "overview/toy/overview.json",
+        "overview/toy/thumbnails/000_normal.webp",
+        "figures/training.svg",
+        "report/index.html",
+    )
+    for number, name in enumerate(places):
+        write_text(results / name, f"{name} {number}\n" * 5)
+    return [results / name for name in places]
+
+
+def said(*words: str | Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Exit code, output and errors of `adaclip verify`."""
+    code = main(["verify", *map(str, words)])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_verify_names_each_of_fifty_flipped_bits_and_nothing_else(results, prepared, capsys):
+    data = prepared.parents[1] / "data"
+    (data / "prepared").mkdir(parents=True)
+    prepared.parent.rename(data / "prepared" / "toy")
+    fill(results)
+    files = [path for folder in (results, data) for path in sorted(folder.rglob("*")) if path.is_file()]
+    assert said(results, "--data", data, capsys=capsys)[0] == 0
+    draw = random.Random(0)
+    for _ in range(50):
+        path = draw.choice(files)
+        whole = path.read_bytes()
+        flip(path, draw.randrange(8 * len(whole)))
+        code, out, error = said(results, "--data", data, capsys=capsys)
+        assert code == 1
+        assert error.count("\n") == 1
+        # Damage to a record is told as damage to its file.
+        name = str(path).replace("/sha256/", "/").removesuffix(".sha256")
+        [line] = [line for line in out.splitlines() if not line.startswith("note: ")]
+        assert line.startswith(f"{name}: damaged: ")
+        path.write_bytes(whole)
+    assert said(results, "--data", data, capsys=capsys)[0] == 0
+
+
+def test_verify_removes_what_is_damaged_and_what_was_made_with_it(results, capsys):
+    paths = fill(results)
+    thumbnail = next(path for path in paths if path.suffix == ".webp")
+    flip(thumbnail, 5)
+    code, out, _ = said(results, "--remove", capsys=capsys)
+    assert code == 0
+    assert f"removed {thumbnail}" in out
+    assert "now run snakemake --cores all" in out
+    gone = {thumbnail, results / "overview/toy/overview.json"}
+    assert {path for path in paths if not path.exists()} == gone
+    assert said(results, capsys=capsys)[0] == 0
+    assert not any(records.record_of(results, path).exists() for path in gone)
+
+
+def test_verify_names_what_is_missing_and_what_nobody_recorded(results, capsys):
+    paths = fill(results)
+    paths[3].unlink()
+    records.forget(paths[2])
+    (results / "tables").mkdir()
+    (results / "tables" / "mine.csv").write_text("a hand-made table\n")
+    (results / "notes.txt").write_text("mine\n")
+    code, out, _ = said(results, capsys=capsys)
+    assert code == 1
+    assert f"{paths[3]}: missing" in out
+    assert f"{paths[2]}: not recorded" in out
+    assert "files in " + str(results) + " that this program did not write: 2" in out
+    assert said(results, "--remove", capsys=capsys)[0] == 0
+    assert (results / "tables" / "mine.csv").exists()
+    assert (results / "notes.txt").exists()
+    assert not paths[2].exists()
+    assert said(results, capsys=capsys)[0] == 0
+
+
+def test_verify_never_removes_an_image_whose_original_is_the_same_file(results, prepared, tmp_path, capsys):
+    (tmp_path / "data" / "prepared").mkdir(parents=True)
+    prepared.parent.rename(tmp_path / "data" / "prepared" / "toy")
+    original = tmp_path / "raw" / "bolt" / "test" / "hole" / "001.png"
+    copy = tmp_path / "data/prepared/toy/images/bolt/test/hole/001.png"
+    assert original.stat().st_ino == copy.stat().st_ino
+    whole = original.read_bytes()
+    original.write_bytes(whole[:-1] + b"\0")
+    code, out, _ = said(results, "--data", tmp_path / "data", "--remove", capsys=capsys)
+    assert code == 1
+    assert f"{copy}: damaged" in out
+    assert f"so is your original {original}" in out
+    assert copy.exists()
+    original.write_bytes(whole)
+    assert said(results, "--data", tmp_path / "data", capsys=capsys)[0] == 0
+
+
+def test_verify_of_a_folder_without_records_is_refused(tmp_path, capsys):
+    code, _, error = said(tmp_path, capsys=capsys)
+    assert code == 1
+    assert "has no folder sha256" in error
+    code, _, error = said(tmp_path / "nothing", capsys=capsys)
+    assert code == 1
+    assert "no such folder" in error
+
+
+def test_fetched_and_drawn_archives_are_checked_too(results, tmp_path, capsys):
+    data = tmp_path / "data"
+    records.keep_records(data)
+    archive = data / "raw" / "toy" / "toy.zip"
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(b"archive" * 9)
+    entry = [Archive("toy.zip", sha256_of(archive), 63, "https://toy.example/toy.zip")]
+    for path in (archive.with_name(".fetched.json"), data / "raw" / "toy.fetched.json"):
+        write_note(path, "toy", "http", entry)
+    write_text(data / "mirror" / "toy" / "SHA256SUMS", "0\n")
+    assert said(results, "--data", data, capsys=capsys)[0] == 0
+    for path in (data / "raw" / "toy.fetched.json", archive, data / "mirror" / "toy" / "SHA256SUMS"):
+        flip(path, 3)
+        code, out, _ = said(results, "--data", data, capsys=capsys)
+        assert code == 1
+        assert out.splitlines()[0].startswith(f"{path}: damaged")
+        flip(path, 3)
+    flip(archive, 3)
+    assert said(results, "--data", data, "--remove", capsys=capsys)[0] == 0
+    assert [path.name for path in (data / "raw").rglob("*") if path.is_file()] == []

@@ -135,10 +135,14 @@ def auxiliary_of(wildcards):
     return sorted(experiment_of(wildcards.run).auxiliary)
 
 
-def selection_of(wildcards):
-    """The set on which a run chooses its epoch, as a list of none or one."""
-    chosen = experiment_of(wildcards.run)
+def selected_on(chosen):
+    """The set on which an experiment chooses its epoch, as a list of none or one."""
     return [chosen.train.selection] if chosen.train.selection and chosen.method == "adaclip" else []
+
+
+def selection_of(wildcards):
+    """The same of a run."""
+    return selected_on(experiment_of(wildcards.run))
 
 
 def run_features(wildcards, names):
@@ -150,6 +154,34 @@ def histories():
     """History and cost of every checkpoint."""
     runs = dict.fromkeys((run, seed) for run, seed, _ in PLAN.evaluations() if run in TRAINED)
     return [f"{run_folder(run, seed)}/{name}" for run, seed in runs for name in ("history.csv", "cost.json")]
+
+
+def between():
+    """Every file between the prepared sets and what `all` shows, and those of the prepared sets."""
+    runs = dict.fromkeys((run, seed) for run, seed, _ in PLAN.evaluations() if run in TRAINED)
+    needed = [
+        (experiment, [*experiment.auxiliary, *selected_on(experiment), dataset])
+        for run, _, dataset in PLAN.evaluations()
+        if run in TRAINED
+        for experiment in [experiment_of(run)]
+    ]
+    checked = ("manifest.csv", "prepared.json", "SHA256SUMS")
+    return [
+        *evaluated("metrics.json", "scores.csv", "curves.json", "panels.npz", "cost.json"),
+        *histories(),
+        *(f"{run_folder(run, seed)}/checkpoint.safetensors" for run, seed in runs),
+        *dict.fromkeys(features_of(experiment.backbone, name) for experiment, names in needed for name in names),
+        *(f"{DATA}/prepared/{name}/{file}" for name in PLAN.used_sets() for file in checked),
+        *(f"{RESULTS}/audit/fingerprints/{name}.csv" for name in PLAN.used_sets()),
+        *(f"{RESULTS}/audit/{name}" for name in ("pairs.csv", "groups.csv", "tables/index.json", "figures/index.json")),
+        *(f"{RESULTS}/audit/figures/audit_overlaps.{suffix}" for suffix in ("svg", "png")),
+        *AVERAGES,
+        f"{RESULTS}/plan.json",
+        f"{RESULTS}/report/provenance.json",
+    ]
+
+
+BETWEEN = between()
 
 
 def part_evaluated(wildcards):

@@ -7,8 +7,13 @@ Writes: data/raw/<set>/*, data/prepared/<set>/manifest.csv, images and masks bes
 
 
 onstart:
-    # What is written from now on is recorded, so that damage to it is found.
-    keep_records(RESULTS)
+    # What is written from now on is recorded, so that damage to it is found. Nothing is written into a folder that is
+    # closed to us; if something should be, the job that cannot says so.
+    for folder in (RESULTS, DATA):
+        try:
+            keep_records(folder)
+        except AdaclipError as error:
+            snakemake_logger.warning(f"no digests are recorded: {error}")
     # Before the first download, and for all sets at once; a dry run needs no consent. `fetch` asks nobody again.
     to_fetch = {job.wildcards.set for job in workflow.dag.needrun_jobs() if job.rule.name == "fetch"}
     asked = [REGISTRY[name] for name in PLAN.sets if name in to_fetch and CONFIG.simulate is None]
@@ -84,6 +89,7 @@ rule prepare:
     output:
         f"{DATA}/prepared/{{set}}/manifest.csv",
         f"{DATA}/prepared/{{set}}/prepared.json",
+        f"{DATA}/prepared/{{set}}/SHA256SUMS",
     log:
         f"{RESULTS}/logs/prepare/{{set}}.log",
     benchmark:

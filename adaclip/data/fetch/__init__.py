@@ -18,7 +18,7 @@ from adaclip.data.fetched import DRAWN, DRAWN_NOTE, NOTE, Archive, is_drawn, own
 from adaclip.data.licences import how_to_accept, licence_of, not_accepted
 from adaclip.data.registry import Dataset, File, Source, chosen_sources
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.files import sha256_of
+from adaclip.files import remove, sha256_of
 from adaclip.locking import alone
 
 
@@ -132,7 +132,7 @@ def _fetch_alone(
             # Parts, and files of a source that then failed to give the rest.
             names = {archive.name for archive in archives}
             for path in [*leftovers(out), *(out / name for name in came_now if name not in names)]:
-                path.unlink(missing_ok=True)
+                remove(path)
             write_note(out / NOTE, dataset.id, kind, archives)
             return Fetched(archives, len(missing), kind)
     raise AdaclipError(_by_hand(dataset, out, failures, mirror))

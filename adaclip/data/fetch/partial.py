@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adaclip.errors import AdaclipError
-from adaclip.files import write_json
+from adaclip.files import remove, write_json
 
 SUFFIX = ".part"
 
@@ -77,7 +77,7 @@ class Partial:
         """Forget what is here."""
         try:
             self.path.unlink(missing_ok=True)
-            self._note.unlink(missing_ok=True)
+            remove(self._note)
         except OSError as error:
             raise AdaclipError(f"cannot remove {self.path}: {error.strerror or error}") from error
         self.origin = replace(self.origin, validator=None, size=None)
@@ -86,7 +86,7 @@ class Partial:
         """Give the whole file its name."""
         try:
             self.path.rename(target)
-            self._note.unlink(missing_ok=True)
+            remove(self._note)
         except OSError as error:
             raise AdaclipError(f"cannot write {target}: {error.strerror or error}") from error
 
