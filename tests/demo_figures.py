@@ -24,7 +24,11 @@ def faults(results: Path) -> list[str]:
     found = []
     for name, method in methods.items():
         figures = [(part, key, value) for part, of in summary[name].items() for key, value in of.items()]
-        figures = [figure for figure in figures if not figure[1].endswith("_minus_published")]
+        if any(key.endswith("_minus_published") for _, key, _ in figures):
+            found.append(f"{name}: drawn images are compared with published figures")
+        if not all(of.get("simulated") for of in summary[name].values()):
+            found.append(f"{name}: figures of drawn images are not marked")
+        figures = [figure for figure in figures if figure[1] != "simulated"]
         wrong = [figure for figure in figures if figure[2] != 100.0]
         if method == "oracle" and (wrong or not figures):
             found.append(f"{name}: the ground truth itself has {wrong or 'no figure'}")

@@ -52,6 +52,16 @@ def is_drawn(folder: Path) -> bool:
         return False
 
 
+def holds_drawings(*places: Path) -> bool:
+    """Whether what lies in one of these folders was drawn: fetched from a drawn mirror, or with the note of a drawing.
+
+    The note travels in every drawn archive, so that a drawing is known wherever it was copied to.
+    """
+    return any(
+        is_drawn(place) or next(place.rglob(DRAWN_NOTE), None) is not None for place in places if place.is_dir()
+    )
+
+
 def drop_void_receipt(receipt: Path, folder: Path) -> None:
     """Remove the receipt of a fetch when an archive that it lists is no longer in `folder`.
 

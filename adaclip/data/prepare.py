@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from adaclip.data import checks
-from adaclip.data.fetched import digest_of
+from adaclip.data.fetched import digest_of, holds_drawings
 from adaclip.data.layouts.common import Item
 from adaclip.data.manifest import SUMS, ManifestRow, write_manifest, write_sums
 from adaclip.data.metajson import write_meta
@@ -152,7 +152,9 @@ def _prepare_into(
     )
     write_manifest(out / "manifest.csv", rows)
     write_meta(out / "meta.json", rows)
-    write_json(out / "prepared.json", _facts(prepared, raw, duplicates))
+    # An archive may lie beside the note that says so, or have it inside.
+    drawn = holds_drawings(raw, work / "unpacked")
+    write_json(out / "prepared.json", _facts(prepared, raw, duplicates, drawn))
     write_sums(out)
     return prepared
 
@@ -171,7 +173,7 @@ def _check_arrangement(dataset: Dataset, layout: str, raw: Path) -> None:
         )
 
 
-def _facts(prepared: Prepared, raw: Path, duplicates: Sequence[Sequence[str]]) -> dict[str, Any]:
+def _facts(prepared: Prepared, raw: Path, duplicates: Sequence[Sequence[str]], drawn: bool) -> dict[str, Any]:
     """`prepared.json`."""
     dataset = prepared.dataset
     by_category = checks.count_by_category(prepared.rows)
@@ -183,6 +185,7 @@ def _facts(prepared: Prepared, raw: Path, duplicates: Sequence[Sequence[str]]) -
         "recognised": prepared.recognised,
         "source": str(raw),
         "raw_digest": digest_of(dataset, raw),
+        "simulated": drawn,
         "options": prepared.options,
         "labels": list(prepared.labels),
         "prompts": {category: dataset.categories.get(category, category) for category in by_category},

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 
 from adaclip.report.document import Cell
+from adaclip.report.results import SIMULATED
 
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 SELECTED, OVERLAP = "†", "‡"
 SELECTED_TEXT = "The epoch was chosen on this set, so that the figure is not zero-shot; not ranked."
+SIMULATED_TEXT = "Simulated images: says nothing of real data; not ranked, and not compared with what was published."
 OVERLAP_TEXT = "The auxiliary data hold images of this set, see the leakage audit; not ranked."
 
 
@@ -33,10 +35,16 @@ class Notes:
             self.sentences[letters] = sentence
         return self._keys[sentence]
 
-    def keys(self, sentences: Iterable[str], selected: bool = False, overlap: bool = False) -> tuple[str, ...]:
+    def keys(
+        self, sentences: Iterable[str], selected: bool = False, overlap: bool = False, simulated: bool = False
+    ) -> tuple[str, ...]:
         """Keys of everything to say at one figure, in the order of `ordered`."""
         found = [self.key(sentence) for sentence in sentences]
-        for sign, sentence, wanted in ((SELECTED, SELECTED_TEXT, selected), (OVERLAP, OVERLAP_TEXT, overlap)):
+        for sign, sentence, wanted in (
+            (SELECTED, SELECTED_TEXT, selected),
+            (OVERLAP, OVERLAP_TEXT, overlap),
+            (SIMULATED, SIMULATED_TEXT, simulated),
+        ):
             if wanted:
                 self.sentences[sign] = sentence
                 found.append(sign)

@@ -66,6 +66,7 @@ class Figure:
         source: where it was published.
         selected: whether an epoch was chosen on the set.
         overlap: how many of the set's images the auxiliary data hold too.
+        simulated: whether drawn images have a part in it; it is compared with nothing.
         cautions: ids with their sentences; none for a single category.
         ranked: whether it may take part in ranks.
         rank: among the lines at this point, 1 for the best; None where nothing is compared. Ties share their mean rank.
@@ -82,6 +83,7 @@ class Figure:
     source: str = ""
     selected: bool = False
     overlap: int = 0
+    simulated: bool = False
     cautions: Mapping[str, str] = field(default_factory=dict)
     ranked: bool = True
     rank: float | None = None
@@ -139,7 +141,7 @@ def compare(
     Raises:
         UsageError: a row's `published` fits nothing, or is ambiguous.
     """
-    lines = tuple(_lines(table, literature))
+    lines = tuple(_lines(table, literature, results))
     worker = _Worker(results, cautions)
     metrics = tuple((level, metric) for level, _, metric in (name.partition(".") for name in table["metrics"]))
     points = tuple(_points(table, results, lines))
@@ -159,15 +161,21 @@ def compare(
     return Comparison(table["name"], table["by"], metrics, lines, points, figures)
 
 
-def _lines(table: Mapping[str, Any], literature: Literature) -> Iterator[Line]:
+def _lines(table: Mapping[str, Any], literature: Literature, results: Results) -> Iterator[Line]:
     for number, row in enumerate(table["rows"]):
         experiments = tuple(row["experiments"])
         if row["published"]:
             yield Line(number, row["title"], "published", chosen=literature.choose(row["published"]))
         if experiments:
             yield Line(number, row["title"], "measured", experiments)
-        if row["published"] and experiments:
+        if row["published"] and experiments and not _all_drawn(experiments, table["sets"], results):
             yield Line(number, row["title"], "difference")
+
+
+def _all_drawn(experiments: Sequence[str], sets: Sequence[str], results: Results) -> bool:
+    """Whether drawn images have a part in every figure of a row."""
+    pairs = [(name, own) for name in experiments for own in results.by_name[name]["evaluate"] if own in sets]
+    return bool(pairs) and all(results.drawn(name, own) for name, own in pairs)
 
 
 def _points(table: Mapping[str, Any], results: Results, lines: Sequence[Line]) -> Iterator[Point]:
@@ -335,6 +343,7 @@ def measured_figure(
         )
     selected = any(results.selected_on(name, dataset) for name, dataset in pairs)
     overlap = sum(results.overlap(name, dataset) for name, dataset in pairs)
+    simulated = any(results.drawn(name, dataset) for name, dataset in pairs)
     return Figure(
         100 * found.mean,
         sd=100 * found.sd if found.seeds > 1 else None,
@@ -342,8 +351,9 @@ def measured_figure(
         experiment=" ".join(dict.fromkeys(name for name, _ in pairs)),
         selected=selected,
         overlap=overlap,
+        simulated=simulated,
         cautions=said,
-        ranked=not (selected or overlap or control),
+        ranked=not (selected or overlap or control or simulated),
     )
 
 
@@ -351,6 +361,8 @@ def _difference(published: Figure, measured: Figure) -> Figure:
     """Measured minus published, where both cover the same."""
     if published.value is None or measured.value is None:
         return Figure(reason=published.reason or measured.reason)
+    if measured.simulated:
+        return Figure(reason="measured on simulated images")
     for figure, what in ((measured, "measured"), (published, "published")):
         if not figure.whole:
             return Figure(reason=f"{what} over {figure.parts[0]} sets, this table has {figure.parts[1]}")
@@ -358,7 +370,12 @@ def _difference(published: Figure, measured: Figure) -> Figure:
 
 
 def _ranked(figures: Sequence[Figure], lines: Sequence[Line]) -> list[Figure]:
-    """The figures of all lines at one point with their ranks; a difference, a control and a partial mean have none."""
+    """The figures of all lines at one point with their ranks; a difference, a control and a partial mean have none.
+
+    Where one of them was measured on drawn images, there are none at all: published figures alone are no comparison.
+    """
+    if any(figure.simulated for figure in figures):
+        return list(figures)
     taking_part = [
         index
         for index, (figure, line) in enumerate(zip(figures, lines, strict=True))

@@ -74,6 +74,9 @@ class TableDoc:
         notes: footnotes by key, in the order in which they are printed.
         group: heading within the section, or "".
         marked: indices of rows that stand out: this benchmark's own among others.
+        rules: how to read tables of its kind; the page says it once for neighbours that share it.
+        runs: whose figures it holds.
+        csv: its file in full precision, beside the index; "" where there is none.
     """
 
     name: str
@@ -85,6 +88,9 @@ class TableDoc:
     notes: Mapping[str, str] = field(default_factory=dict)
     group: str = ""
     marked: tuple[int, ...] = ()
+    rules: str = ""
+    runs: tuple[str, ...] = ()
+    csv: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a table whose parts do not fit together."""
@@ -107,7 +113,9 @@ class FigureDoc:
     Attributes:
         name: stem of its files.
         title: its heading.
-        caption: what it shows, from which jobs, with which settings.
+        caption: what it shows.
+        source: which files of which runs it was drawn from.
+        settings: of these runs, one sentence part each; the page says once what all figures share.
         alt: what it shows, for who cannot see it.
         section: where it stands on the page.
         shows: ids of the sets whose images it shows; a page that may not show them leaves it out.
@@ -119,6 +127,8 @@ class FigureDoc:
     alt: str
     section: Section
     shows: tuple[str, ...] = ()
+    source: str = ""
+    settings: tuple[str, ...] = ()
 
 
 def write_tables_index(path: Path, tables: Sequence[TableDoc]) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adaclip.report.cells import DASH
+from adaclip.report.cells import Notes, fraction, number, percent, points, signed
 from adaclip.report.document import Cell, Column, TableDoc
+from adaclip.report.groups import Experiment
 from adaclip.report.names import METRICS
-from adaclip.report.results import Measured, Results
+from adaclip.report.results import SIMULATED, Results
+from adaclip.wording import counted, noun
 
 #: Shown for each experiment.
 SHOWN = (("image", "auroc"), ("pixel", "auroc"), ("pixel", "f1_max"), ("pixel", "aupro"))
@@ -52,11 +54,13 @@ def headline(results: Results, summary: Mapping[str, Any]) -> Headline:
     evaluations = {(found.experiment["run"], found.seed, found.set): found for found in results.evaluations}
     images = sum(found.metrics["images"] for found in evaluations.values())
     facts = (
-        Fact(str(len(results.experiments)), "experiments"),
-        Fact(str(len({(run, seed) for run, seed, _ in evaluations})), "checkpoints and baselines"),
-        Fact(f"{len(evaluations):,}", "zero-shot evaluations"),
-        Fact(str(len({name for _, _, name in evaluations})), "sets evaluated"),
-        Fact(f"{images:,}", "images scored"),
+        _fact(len(results.experiments), "experiment"),
+        _fact(
+            len({(run, seed) for run, seed, _ in evaluations}), "checkpoint or baseline", "checkpoints and baselines"
+        ),
+        _fact(len(evaluations), "zero-shot evaluation"),
+        _fact(len({name for _, _, name in evaluations}), "set evaluated", "sets evaluated"),
+        _fact(images, "image scored", "images scored"),
     )
     sentences = [*_against_published(results, summary), *_against_untrained(results)]
     return Headline(facts, tuple(sentences), _averages(results))
@@ -64,20 +68,27 @@ def headline(results: Results, summary: Mapping[str, Any]) -> Headline:
 
 def _against_published(results: Results, summary: Mapping[str, Any]) -> Iterator[str]:
     """What was reproduced, within what, and what differs most."""
-    if results.plan["simulated"]:
-        yield "The data are simulated, so no figure here compares with a published one."
+    if results.all_simulated:
+        yield "All images are simulated, so no figure here has a rank, or is compared with a published one."
         return
+    if results.simulated:
+        names = ", ".join(results.sets[name]["title"] for name in results.sets if name in results.simulated)
+        yield (
+            f"The images of {names} are simulated ({SIMULATED}): no figure that they have a part in has a rank, or is "
+            "compared with a published one."
+        )
     found = sorted(_differences(results, summary), key=lambda pair: -abs(pair[0]))
     if not found:
         return
     sizes = [abs(difference) for difference, _ in found]
     within = sum(size <= AGREEMENT for size in sizes)
+    stand, lie = noun(len(found), "figure stands", "figures stand"), noun(within, "lies", "lie")
     yield (
-        f"{len(found)} figures stand beside a published one. {within} of them lie within {AGREEMENT} points, about as "
+        f"{len(found)} {stand} beside a published one. {within} of them {lie} within {AGREEMENT} points, about as "
         "far as re-runs in the literature agree with each other; "
-        f"the median distance is {statistics.median(sizes):.1f} points."
+        f"the median distance is {points(statistics.median(sizes))} points."
     )
-    far = [f"{what} ({difference:+.1f})" for difference, what in found[:3] if abs(difference) > AGREEMENT]
+    far = [f"{what} ({signed(difference)})" for difference, what in found[:3] if abs(difference) > AGREEMENT]
     if far:
         yield f"The largest differences, ours minus published: {'; '.join(far)}."
 
@@ -93,43 +104,66 @@ def _differences(results: Results, summary: Mapping[str, Any]) -> Iterator[tuple
                     yield value, what
 
 
-def _against_untrained(results: Results) -> Iterator[str]:
-    """The first two trained experiments beside the same model untrained, on the sets that both have."""
+def _pairs(results: Results) -> Sequence[tuple[Experiment, Experiment, list[str]]]:
+    """The first two trained experiments, each with the same model untrained and the sets that both have."""
     untrained = [e for e in results.experiments if e["method"] == "untrained"]
     trained = [e for e in results.experiments if e["method"] == "adaclip"]
     pairs = [
-        (experiment, baseline)
+        (experiment, baseline, [name for name in experiment["evaluate"] if name in baseline["evaluate"]])
         for experiment in trained
         for baseline in untrained
         if (baseline["backbone"], baseline["model"]) == (experiment["backbone"], experiment["model"])
     ]
-    for experiment, baseline in pairs[:2]:
-        shared = [name for name in experiment["evaluate"] if name in baseline["evaluate"]]
+    return [pair for pair in pairs if pair[2]][:2]
+
+
+def _against_untrained(results: Results) -> Iterator[str]:
+    """Trained and untrained, over the same sets; both figures stand in the table below."""
+    for experiment, baseline, shared in _pairs(results):
         ours = results.average(experiment["name"], shared, "pixel", "auroc")
         theirs = results.average(baseline["name"], shared, "pixel", "auroc")
         if ours.values and theirs.values:
+            drawn = any(results.drawn(experiment["name"], name) for name in shared)
             yield (
-                f"{experiment['title']}: mean pixel AUROC {100 * ours.mean:.1f} over {ours.sets} sets "
-                f"that it never saw; the same model untrained has {100 * theirs.mean:.1f}, chance is 50."
+                f"{experiment['title']}: mean pixel AUROC {percent(ours.mean)} over {counted(ours.sets, 'set')} with "
+                f"masks that it never saw{', of simulated images' if drawn else ''}; the same model untrained has "
+                f"{percent(theirs.mean)}, chance is 50."
             )
 
 
+def _fact(number: int, one: str, many: str = "") -> Fact:
+    return Fact(f"{number:,}", noun(number, one, many))
+
+
 def _averages(results: Results) -> TableDoc:
+    """Each experiment over its own sets, and those that a sentence compares over the sets that they share."""
     columns = [Column("experiment", "Experiment"), Column("auxiliary", "Trained on"), Column("sets", "Sets", "number")]
     columns += [Column(f"{level}_{metric}", METRICS[level, metric], "percent") for level, metric in SHOWN]
-    rows = []
-    for experiment in results.experiments:
-        own: Sequence[str] = experiment["evaluate"]
-        titles = " + ".join(results.sets[name]["title"] for name in experiment["auxiliary"]) or "nothing"
-        cells = [Cell(experiment["title"]), Cell(titles), Cell(str(len(own)), len(own))]
-        cells += [_percent(results.average(experiment["name"], own, level, metric)) for level, metric in SHOWN]
-        rows.append(tuple(cells))
-    caption = "Averages over the sets that each experiment was evaluated on: compare rows that share their sets."
-    return TableDoc("summary", "Averages by experiment", caption, "measured", tuple(columns), tuple(rows))
-
-
-def _percent(found: Measured) -> Cell:
-    if not found.values:
-        return Cell(DASH)
-    spread = f" ± {100 * found.sd:.1f}" if found.seeds > 1 else ""
-    return Cell(f"{100 * found.mean:.1f}{spread}", 100 * found.mean)
+    lines: list[tuple[Experiment, str, list[str]]] = [(e, e["title"], list(e["evaluate"])) for e in results.experiments]
+    for experiment, baseline, shared in _pairs(results):
+        for one, other in ((experiment, baseline), (baseline, experiment)):
+            if set(shared) != set(one["evaluate"]):
+                lines.append((one, f"{one['title']}, on the sets of {other['title']}", shared))
+    rows, notes = [], Notes()
+    for experiment, title, own in lines:
+        name = experiment["name"]
+        titles = " + ".join(results.sets[one]["title"] for one in experiment["auxiliary"]) or "nothing"
+        marks = notes.keys([], simulated=any(results.drawn(name, one) for one in own))
+        found = [results.average(name, own, level, metric) for level, metric in SHOWN]
+        cells = [fraction(one.mean, one.sd) for one in found]
+        rows.append((Cell(title, notes=marks), Cell(titles), number(len(own)), *cells))
+    caption = (
+        "Averages over the sets that each experiment was evaluated on, of those that have the labels or masks: compare "
+        "rows that share their sets."
+    )
+    return TableDoc(
+        "summary",
+        "Averages by experiment",
+        caption,
+        "measured",
+        tuple(columns),
+        tuple(rows),
+        notes.ordered(),
+        runs=results.runs_of(results.by_name),
+        csv="averages.csv",
+    )

@@ -14,6 +14,7 @@ from adaclip.report.document import Cell, Column, TableDoc
 from adaclip.report.names import LEADERBOARD, METRICS
 from adaclip.report.published import AVERAGE, Literature, Published
 from adaclip.report.results import CONTROLS, Results, average
+from adaclip.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,15 +22,34 @@ if TYPE_CHECKING:
 CAPTION = (
     "Published figures in percent, each with what it was trained on and where it was read, and those measured here "
     "(marked). The rank counts the published methods that have a better figure, each once, however often it was re-run "
-    "or quoted; ablations and re-runs belong to their method. Protocols differ: filter by training "
-    "data and backbone before you compare. Sources, and not this benchmark, answer for their figures; AUPRO's limit of "
-    "the false-positive rate is theirs."
+    "or quoted; ablations and re-runs belong to their method. On a set that nobody published a figure of, it counts "
+    "those measured here. Protocols differ: filter by training data and backbone before you compare. Sources, and not "
+    "this benchmark, answer for their figures; AUPRO's limit of the false-positive rate is theirs."
+)
+DRAWN = "What was measured on simulated images has no place here; no rank is given on the sets that were simulated."
+#: Columns of the file.
+FULL = (
+    "set",
+    "level",
+    "metric",
+    "rank",
+    "method",
+    "value",
+    "sd",
+    "seeds",
+    "kind",
+    "backbone",
+    "train_data",
+    "source",
+    "cautions",
+    "selected",
+    "overlap",
 )
 COLUMNS = (
     Column("set", "Set", filter=True),
     Column("metric", "Metric", filter=True),
-    Column("rank", "Rank", "number"),
     Column("method", "Method", filter=True),
+    Column("rank", "Rank", "number"),
     Column("value", "Figure", "percent"),
     Column("kind", "Figures", filter=True),
     Column("backbone", "Backbone", filter=True),
@@ -72,7 +92,12 @@ def leaderboard(results: Results, literature: Literature, cautions: Sequence[Cau
     """
     import pandas as pd
 
-    entries = [*(_published(figure, cautions) for figure in literature.figures), *_measured(results, cautions)]
+    measured = list(_measured(results, cautions))
+    # Figures of other sets would be a list of the literature, not a place among it.
+    wanted = {name for experiment in results.experiments for name in experiment["evaluate"]}
+    wanted |= {entry.set for entry in measured}
+    published = (figure for figure in literature.figures if figure.set in wanted)
+    entries = [*(_published(figure, cautions) for figure in published), *measured]
     titles = {name: facts["title"] for name, facts in results.sets.items()}
     titles = {name: dataset.title for name, dataset in load_registry().items()} | titles
     order = {name: index for index, name in enumerate(titles)}
@@ -81,7 +106,7 @@ def leaderboard(results: Results, literature: Literature, cautions: Sequence[Cau
     full, marked = [], []
     for (name, level, metric), group in _groups(entries, order).items():
         title = titles.get(name) or f"Average, {name.removeprefix(AVERAGE)}"
-        ranks = ranks_of(group)
+        ranks = [None] * len(group) if name in results.simulated else ranks_of(group)
         # Best first; of equal ones those measured here, then by name.
         ordered = sorted(
             zip(group, ranks, strict=True), key=lambda pair: (-pair[0].value, not pair[0].measured, pair[0].method)
@@ -96,8 +121,8 @@ def leaderboard(results: Results, literature: Literature, cautions: Sequence[Cau
                 (
                     Cell(title),
                     Cell(METRICS[level, metric]),
-                    Cell(DASH if rank is None else str(rank), rank),
                     Cell(entry.method),
+                    Cell(DASH if rank is None else str(rank), rank),
                     Cell(points(entry.value, figure.sd), entry.value, best=best, notes=keys),
                     Cell("measured" if entry.measured else "published"),
                     Cell(entry.backbone),
@@ -127,18 +152,22 @@ def leaderboard(results: Results, literature: Literature, cautions: Sequence[Cau
     document = TableDoc(
         LEADERBOARD,
         "Leaderboard",
-        CAPTION,
+        f"{CAPTION} {DRAWN}" if results.simulated else CAPTION,
         "leaderboard",
         COLUMNS,
         tuple(rows),
         notes.ordered(),
         marked=tuple(marked),
+        runs=results.runs_of(dict.fromkeys(name for entry in measured for name in entry.figure.experiment.split())),
+        csv=f"{LEADERBOARD}.csv",
     )
-    return document, pd.DataFrame(full).astype({"rank": "Int64", "seeds": "Int64"})
+    return document, pd.DataFrame(full, columns=FULL).astype({"rank": "Int64", "seeds": "Int64"})
 
 
 def ranks_of(group: Sequence[Entry]) -> list[int | None]:
     """1 + the number of published methods that have a better figure in print; None for one that is not ranked.
+
+    On a set that nobody published a figure of, those measured here are ranked among themselves.
 
     Args:
         group: entries of one set and metric.
@@ -148,6 +177,11 @@ def ranks_of(group: Sequence[Entry]) -> list[int | None]:
         if entry.figure.ranked and not entry.measured:
             name = family(entry.method)
             best[name] = max(best.get(name, 0.0), printed(entry.value))
+    if not best:
+        ours = [entry for entry in group if entry.figure.ranked]
+        best = {str(index): printed(entry.value) for index, entry in enumerate(ours) if len(ours) > 1}
+    if not best:
+        return [None] * len(group)
     return [
         1 + sum(value > printed(entry.value) for value in best.values()) if entry.figure.ranked else None
         for entry in group
@@ -182,14 +216,21 @@ def _published(found: Published, cautions: Sequence[Caution]) -> Entry:
 
 
 def _measured(results: Results, cautions: Sequence[Caution]) -> Iterator[Entry]:
-    """Rows of the plan's tables by set, each once: their sets, and the averages that they have all sets of."""
+    """Rows of the plan's tables by set, each once: their sets, and the averages that they have all sets of.
+
+    In a plan without any table each experiment is a row.
+    """
+    tables = results.plan["tables"]
+    rows = [
+        (row["title"], tuple(row["experiments"])) for table in tables if table["by"] == "set" for row in table["rows"]
+    ]
+    if not tables:
+        rows = [(experiment["title"], (experiment["name"],)) for experiment in results.experiments]
     seen = set()
-    for table in results.plan["tables"]:
-        for row in table["rows"] if table["by"] == "set" else ():
-            names = tuple(row["experiments"])
-            if names and names not in seen and results.by_name[names[0]]["method"] not in CONTROLS:
-                seen.add(names)
-                yield from _entries(row["title"], names, results, cautions)
+    for title, names in rows:
+        if names and names not in seen and results.by_name[names[0]]["method"] not in CONTROLS:
+            seen.add(names)
+            yield from _entries(title, names, results, cautions)
 
 
 def _entries(title: str, names: Sequence[str], results: Results, cautions: Sequence[Caution]) -> Iterator[Entry]:
@@ -203,7 +244,8 @@ def _entries(title: str, names: Sequence[str], results: Results, cautions: Seque
             pairs = [(name, dataset) for dataset, name in parts.items()]
             found = average([results.measured(name, dataset, level, metric) for name, dataset in pairs])
             figure = measured_figure(results, cautions, found, pairs, (place, level, metric))
-            if figure.value is not None:
+            # What was measured on drawn images has no place among figures of the real set.
+            if figure.value is not None and not figure.simulated:
                 used = list(dict.fromkeys(parts.values()))
                 yield Entry(
                     set=place,
@@ -212,7 +254,7 @@ def _entries(title: str, names: Sequence[str], results: Results, cautions: Seque
                     method=title,
                     backbone=" / ".join(dict.fromkeys(_backbone(results, name) for name in used)),
                     train_data=" / ".join(dict.fromkeys(_trained_on(results, name) for name in used)),
-                    source=f"this run, {figure.seeds} {'seed' if figure.seeds == 1 else 'seeds'}",
+                    source=f"this run, {counted(figure.seeds, 'seed')}",
                     figure=figure,
                 )
 

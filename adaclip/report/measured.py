@@ -41,14 +41,17 @@ def _results(results: Results) -> Made:
             facts = results.sets[name]
             selected = results.selected_on(experiment["name"], name)
             overlap = results.overlap(experiment["name"], name)
+            simulated = results.drawn(experiment["name"], name)
             row: dict[str, Any] = {
                 "experiment": experiment["name"],
+                "run": experiment["run"],
                 "set": name,
                 "domain": facts["domain"],
                 "auxiliary": "+".join(experiment["auxiliary"]),
                 "seeds": len(experiment["seeds"]),
                 "selected": selected,
                 "overlap": overlap,
+                "simulated": simulated,
             }
             cells = []
             for level, metric in METRICS:
@@ -58,9 +61,8 @@ def _results(results: Results) -> Made:
                 marks = notes.keys([], selected and bool(found.values), bool(overlap and found.values))
                 cells.append(fraction(found.mean, found.sd, marks))
             full.append(row)
-            rows.append(
-                (Cell(experiment["title"]), Cell(facts["title"]), Cell(facts["domain"]), number(row["seeds"]), *cells)
-            )
+            place = _place(facts["title"], simulated, notes)
+            rows.append((Cell(experiment["title"]), place, Cell(facts["domain"]), number(row["seeds"]), *cells))
     columns = (
         Column("experiment", "Experiment", filter=True),
         Column("set", "Set", filter=True),
@@ -69,7 +71,7 @@ def _results(results: Results) -> Made:
         *_METRIC_COLUMNS,
     )
     caption = f"Every experiment on every set that it is evaluated on, means over the set's categories. {SPREAD}"
-    return _doc("results", "All results", caption, "measured", columns, rows, notes), _frame(full)
+    return _doc(results, "results", "All results", caption, "measured", columns, rows, notes), _frame(full)
 
 
 def _averages(results: Results) -> Made:
@@ -78,7 +80,7 @@ def _averages(results: Results) -> Made:
         name for name in results.sets if all(name in experiment["evaluate"] for experiment in results.experiments)
     ]
     domains = list(dict.fromkeys(facts["domain"] for facts in results.sets.values()))
-    full, rows = [], []
+    full, rows, notes = [], [], Notes()
     for experiment in results.experiments:
         own = experiment["evaluate"]
         groups = {domain: [n for n in own if results.sets[n]["domain"] == domain] for domain in domains}
@@ -86,7 +88,9 @@ def _averages(results: Results) -> Made:
         for group, names in groups.items():
             if not names:
                 continue
-            row: dict[str, Any] = {"experiment": experiment["name"], "sets": group, "number": len(names)}
+            simulated = any(results.drawn(experiment["name"], name) for name in names)
+            row: dict[str, Any] = {"experiment": experiment["name"], "run": experiment["run"], "sets": group}
+            row |= {"number": len(names), "simulated": simulated}
             cells = []
             for level, metric in METRICS:
                 found = results.average(experiment["name"], names, level, metric)
@@ -94,7 +98,7 @@ def _averages(results: Results) -> Made:
                 row |= {key: found.mean, f"{key}_sd": found.sd, f"{key}_sets": found.sets}
                 cells.append(fraction(found.mean, found.sd))
             full.append(row)
-            rows.append((Cell(experiment["title"]), Cell(group), number(len(names)), *cells))
+            rows.append((Cell(experiment["title"]), _place(group, simulated, notes), number(len(names)), *cells))
     columns = (
         Column("experiment", "Experiment", filter=True),
         Column("sets", "Sets", filter=True),
@@ -105,17 +109,20 @@ def _averages(results: Results) -> Made:
         f"Means over sets, of those where the figure is defined. {SPREAD} Experiments are evaluated on different sets: "
         "compare within a group that they share."
     )
-    return _doc("averages", "Averages", caption, "measured", columns, rows), _frame(full)
+    return _doc(results, "averages", "Averages", caption, "measured", columns, rows, notes), _frame(full)
 
 
 def _categories(results: Results) -> Made:
     """One row for each experiment, set and category."""
-    full, rows = [], []
+    full, rows, notes = [], [], Notes()
     for experiment in results.experiments:
         for name in experiment["evaluate"]:
             counts = results.of(experiment, name)[0].metrics["categories"]
+            simulated = results.drawn(experiment["name"], name)
+            place = _place(results.sets[name]["title"], simulated, notes)
             for category, entry in counts.items():
-                row: dict[str, Any] = {"experiment": experiment["name"], "set": name, "category": category}
+                row: dict[str, Any] = {"experiment": experiment["name"], "run": experiment["run"]}
+                row |= {"set": name, "category": category, "simulated": simulated}
                 vanished = results.vanished(experiment["name"], name, category)
                 row |= {"images": entry["images"], "anomalous": entry["anomalous"], "vanished": vanished}
                 cells = []
@@ -125,7 +132,7 @@ def _categories(results: Results) -> Made:
                     row |= {key: found.mean, f"{key}_sd": found.sd, f"{key}_undefined": found.reason}
                     cells.append(fraction(found.mean, found.sd))
                 full.append(row)
-                titles = (Cell(experiment["title"]), Cell(results.sets[name]["title"]), Cell(category))
+                titles = (Cell(experiment["title"]), place, Cell(category))
                 counted = (number(row[key]) for key in ("images", "anomalous", "vanished"))
                 rows.append((*titles, *counted, *cells))
     columns = (
@@ -141,21 +148,23 @@ def _categories(results: Results) -> Made:
         f"Every experiment on every category. {SPREAD} Of vanished masks no pixel is left at the model's size: all "
         "pixels of their images count as normal."
     )
-    return _doc("categories", "Results by category", caption, "measured", columns, rows), _frame(full)
+    return _doc(results, "categories", "Results by category", caption, "measured", columns, rows, notes), _frame(full)
 
 
 def _seeds(results: Results) -> Made:
     """One row for each experiment, set and seed."""
-    full, rows = [], []
+    full, rows, notes = [], [], Notes()
     for found in results.evaluations:
-        row: dict[str, Any] = {"experiment": found.experiment["name"], "set": found.set, "seed": found.seed}
+        simulated = results.drawn(found.experiment["name"], found.set)
+        row: dict[str, Any] = {"experiment": found.experiment["name"], "run": found.experiment["run"]}
+        row |= {"set": found.set, "seed": found.seed, "simulated": simulated}
         cells = []
         for level, metric in METRICS:
             value = found.metrics["mean"][level][metric]
             row[f"{level}_{metric}"] = value
             cells.append(fraction(math.nan if value is None else value))
         full.append(row)
-        titles = (Cell(found.experiment["title"]), Cell(results.sets[found.set]["title"]))
+        titles = (Cell(found.experiment["title"]), _place(results.sets[found.set]["title"], simulated, notes))
         rows.append((*titles, number(found.seed, str(found.seed)), *cells))
     columns = (
         Column("experiment", "Experiment", filter=True),
@@ -164,12 +173,12 @@ def _seeds(results: Results) -> Made:
         *_METRIC_COLUMNS,
     )
     caption = "Every seed by itself, in percent."
-    return _doc("seeds", "Results by seed", caption, "measured", columns, rows), _frame(full)
+    return _doc(results, "seeds", "Results by seed", caption, "measured", columns, rows, notes), _frame(full)
 
 
 def _data(results: Results) -> Made:
     """One row for each data set."""
-    full, rows = [], []
+    full, rows, notes = [], [], Notes()
     for name, facts in results.sets.items():
         frame = read_manifest(facts["manifest"])
         prepared = read_prepared(facts["manifest"])
@@ -177,6 +186,7 @@ def _data(results: Results) -> Made:
         row = {
             "set": name,
             "domain": facts["domain"],
+            "simulated": name in results.simulated,
             "layout": prepared["layout"],
             "categories": frame["category"].nunique(),
             "test_normal": int((test["label"] == 0).sum()),
@@ -189,9 +199,8 @@ def _data(results: Results) -> Made:
         full.append(row)
         levels = " and ".join({"image": "image", "mask": "pixel"}[label] for label in prepared["labels"])
         counts = (number(row[key]) for key in ("categories", "test_normal", "test_anomalous", "masks"))
-        rows.append(
-            (Cell(facts["title"], href=facts["url"]), Cell(facts["domain"]), Cell(row["layout"]), *counts, Cell(levels))
-        )
+        title = Cell(facts["title"], notes=notes.keys([], simulated=row["simulated"]), href=facts["url"])
+        rows.append((title, Cell(facts["domain"]), Cell(row["layout"]), *counts, Cell(levels)))
     columns = (
         Column("set", "Set"),
         Column("domain", "Domain", filter=True),
@@ -203,7 +212,7 @@ def _data(results: Results) -> Made:
         Column("labels", "Figures"),
     )
     caption = "Test images of each prepared set, and which figures its labels allow."
-    return _doc("data", "Data sets", caption, "data", columns, rows), _frame(full)
+    return _doc(results, "data", "Data sets", caption, "data", columns, rows, notes), _frame(full)
 
 
 def _cost(results: Results) -> Made:
@@ -248,14 +257,20 @@ def _cost(results: Results) -> Made:
     )
     said = " ".join(caution.sentence for caution in cautions() if caution.fits({"table": "cost"}))
     caption = f"Time and memory of every job, without the start of Python. {said}"
-    return _doc("cost", "Cost of every job", caption, "cost", columns, rows), _frame(full)
+    return _doc(results, "cost", "Cost of every job", caption, "cost", columns, rows), _frame(full)
 
 
 def _job(job: str, run: str, seed: int, name: str, cost: Mapping[str, Any]) -> dict[str, Any]:
     return {"job": job, "run": run, "seed": seed, "set": name, "images": None, "steps": None, **cost}
 
 
+def _place(title: str, simulated: bool, notes: Notes) -> Cell:
+    """A set, or several, marked where drawn images have a part in the row."""
+    return Cell(title, notes=notes.keys([], simulated=simulated))
+
+
 def _doc(
+    results: Results,
     name: str,
     title: str,
     caption: str,
@@ -264,7 +279,10 @@ def _doc(
     rows: Sequence[tuple[Cell, ...]],
     notes: Notes | None = None,
 ) -> TableDoc:
-    return TableDoc(name, title, caption, section, columns, tuple(rows), notes.ordered() if notes else {})
+    # What is known of the data comes from no run.
+    runs = results.runs_of(results.by_name) if section != "data" else ()
+    said = notes.ordered() if notes else {}
+    return TableDoc(name, title, caption, section, columns, tuple(rows), said, runs=runs, csv=f"{name}.csv")
 
 
 #: By name, in the order of the page; as in `adaclip.report.names.TABLES`.

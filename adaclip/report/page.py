@@ -115,19 +115,22 @@ def write_page(
     parts = {key: Part(key, title) for key, title in SECTIONS.items()}
     for index in tables:
         for table in read_tables_index(index):
-            parts[table.section].tables.append(table)
+            # Nothing to compare, or nothing measured: the file says so, the page has no empty table.
+            if table.rows:
+                parts[table.section].tables.append(table)
     for index in figures:
         for figure in read_figures_index(index):
-            if not all(may_show(name, plan, third_party) for name in figure.shows):
+            if not all(may_show(name, results, third_party) for name in figure.shows):
                 continue
             parts[figure.section].figures.append(_picture(figure, index.parent))
     settings = {key: plan[key] for key in ("backbones", "evaluation", "experiments")}
     page = template().render(
         plan=plan,
+        simulated=_drawn(results),
         summary=headline(results, read_json(summary)),
         parts=parts,
         examples=[_examples(found, results, third_party) for found in shown_evaluations(results)],
-        overviews=_overviews(overviews, plan, third_party),
+        overviews=_overviews(overviews, results, third_party),
         provenance=read_json(provenance),
         packages=PACKAGES,
         settings=yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=110),
@@ -136,19 +139,24 @@ def write_page(
     write_text(out, page)
 
 
+def _drawn(results: Results) -> str:
+    """What the head of the page says of drawn images."""
+    return "simulated images" if results.all_simulated else "some images simulated" if results.simulated else ""
+
+
 def shown_evaluations(results: Results) -> list[Evaluation]:
     """One evaluation of each set: of the first trained experiment that has it, or else the first at all; first seed."""
     return [results.of(experiment, name)[0] for name, experiment in shown(results.plan).items()]
 
 
-def may_show(name: str, plan: dict[str, Any], third_party: bool) -> bool:
-    """Whether pictures of a set may stand on the page: those of built-in sets belong to others."""
-    return third_party or bool(plan["simulated"]) or not plan["sets"][name]["built_in"]
+def may_show(name: str, results: Results, third_party: bool) -> bool:
+    """Whether pictures of a set may stand on the page: those of built-in sets belong to others, unless drawn."""
+    return third_party or name in results.simulated or not results.sets[name]["built_in"]
 
 
 def _examples(found: Evaluation, results: Results, third_party: bool) -> Examples:
     facts = results.sets[found.set]
-    group = panels_of(found, facts, may_show(found.set, results.plan, third_party))
+    group = panels_of(found, facts, may_show(found.set, results, third_party))
     return Examples(found.set, facts["title"], found.experiment["title"], found.seed, group)
 
 
@@ -165,17 +173,18 @@ def _picture(figure: FigureDoc, folder: Path) -> Picture:
         raise AdaclipError(f"cannot read figure {pixels}: {error.strerror or error}: draw the figures again") from error
 
 
-def _overviews(paths: Sequence[Path], plan: dict[str, Any], third_party: bool) -> list[dict[str, Any]]:
+def _overviews(paths: Sequence[Path], results: Results, third_party: bool) -> list[dict[str, Any]]:
     """Overviews in the order of the plan."""
-    order = list(plan["sets"])
-    found = [_overview(path, plan, third_party) for path in paths]
+    order = list(results.sets)
+    found = [_overview(path, results, third_party) for path in paths]
     return sorted(found, key=lambda overview: order.index(overview["set"]))
 
 
-def _overview(path: Path, plan: dict[str, Any], third_party: bool) -> dict[str, Any]:
+def _overview(path: Path, results: Results, third_party: bool) -> dict[str, Any]:
     """An overview with its thumbnails as data URIs ("" where they are left out)."""
     overview: dict[str, Any] = read_json(path)
-    show = may_show(overview["set"], plan, third_party)
+    show = may_show(overview["set"], results, third_party)
+    overview["simulated"] = overview["set"] in results.simulated
     for category in overview["categories"]:
         for example in category["examples"]:
             thumbnail = path.parent / example["file"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import groupby
 
 from tabulate import tabulate
@@ -27,6 +28,7 @@ _LATEX = {
     "\N{EN DASH}": "--",
     "†": r"$\dagger$",
     "‡": r"$\ddagger$",
+    "§": r"\S{}",
     "\N{MULTIPLICATION SIGN}": r"$\times$",
     "≤": r"$\leq$",
     "≥": r"$\geq$",
@@ -53,7 +55,23 @@ def markdown(table: TableDoc) -> str:
         rows, [_pipe(header) for header in headers], "pipe", disable_numparse=True, colalign=align if rows else None
     )
     notes = "".join(f"- {key}: {sentence}\n" for key, sentence in table.notes.items())
-    return f"# {table.title}\n\n{table.caption}\n\n{body}\n" + (f"\n{notes}" if notes else "")
+    runs = f"{from_runs(table.runs)}\n" if table.runs else ""
+    told = "\n".join(filter(None, [f"\n{notes}" if notes else "", f"\n{runs}" if runs else ""]))
+    return f"# {table.title}\n\n{_said(table)}\n\n{body}\n{told}"
+
+
+def from_runs(runs: Sequence[str]) -> str:
+    """The sentence that names runs.
+
+    Example:
+        >>> from_runs(["main"]), from_runs(["main", "plain"])
+        ('From run main.', 'From 2 runs: main, plain.')
+    """
+    return f"From run {runs[0]}." if len(runs) == 1 else f"From {len(runs)} runs: {', '.join(runs)}."
+
+
+def _said(table: TableDoc) -> str:
+    return " ".join(filter(None, [table.caption, table.rules]))
 
 
 def _pipe(text: str) -> str:
@@ -77,7 +95,7 @@ def latex(table: TableDoc) -> str:
     head = _latex_head(table.columns)
     body = _latex_body(table)
     caption = (
-        f"\\caption{{{latex_text(_latex_title(table.title))} {latex_text(table.caption)}}}\\label{{tab:{table.name}}}"
+        f"\\caption{{{latex_text(_latex_title(table.title))} {latex_text(_said(table))}}}\\label{{tab:{table.name}}}"
     )
     notes = [f"\\textsuperscript{{{latex_text(key)}}}~{latex_text(text)}" for key, text in table.notes.items()]
     footer = "{\\footnotesize\\raggedright " + " ".join(notes) + "\\par}\n" if notes else ""

@@ -10,6 +10,7 @@ from adaclip.report.cells import points, signed
 from adaclip.report.compare import Comparison
 from adaclip.report.document import Cell, Column, TableDoc
 from adaclip.report.names import METRICS, REPRODUCTION
+from adaclip.report.results import Results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +20,20 @@ CLOSE = 1.5
 CAPTION = (
     f"Differences between measured and published figures in points, over the sets (or categories, or domains) of each "
     f"table. Within {CLOSE} points of each other is as close as re-runs in the literature come on a set's mean."
+)
+#: Columns of the file.
+FULL = (
+    "table",
+    "row",
+    "level",
+    "metric",
+    "figures",
+    "within",
+    "close",
+    "mean_difference",
+    "mean_absolute",
+    "largest",
+    "largest_at",
 )
 COLUMNS = (
     Column("table", "Table", filter=True),
@@ -34,17 +49,19 @@ COLUMNS = (
 
 
 def reproduction(
-    tables: Sequence[Mapping[str, Any]], comparisons: Sequence[Comparison]
+    tables: Sequence[Mapping[str, Any]], comparisons: Sequence[Comparison], results: Results
 ) -> tuple[TableDoc, pd.DataFrame]:
-    """The table, as a document and in full precision.
+    """The table, as a document and in full precision; without rows where nothing may be compared, as on drawn images.
 
     Args:
         tables: of the plan.
         comparisons: of these tables, in the same order.
+        results: of the plan.
     """
     import pandas as pd
 
     rows, full = [], []
+    used: list[str] = []
     for table, comparison in zip(tables, comparisons, strict=True):
         for index, line in enumerate(comparison.lines):
             for level, metric in comparison.metrics if line.kind == "difference" else ():
@@ -57,6 +74,8 @@ def reproduction(
                 ]
                 if not found:
                     continue
+                # A difference stands behind its measured line.
+                used += comparison.lines[index - 1].experiments
                 values = [value for value, _ in found]
                 close = sum(abs(value) <= CLOSE for value in values)
                 largest, place = max(found, key=lambda pair: abs(pair[0]))
@@ -89,4 +108,14 @@ def reproduction(
                         "largest_at": place,
                     }
                 )
-    return TableDoc(REPRODUCTION, "What was reproduced", CAPTION, "paper", COLUMNS, tuple(rows)), pd.DataFrame(full)
+    document = TableDoc(
+        REPRODUCTION,
+        "What was reproduced",
+        CAPTION,
+        "paper",
+        COLUMNS,
+        tuple(rows),
+        runs=results.runs_of(dict.fromkeys(used)),
+        csv=f"{REPRODUCTION}.csv",
+    )
+    return document, pd.DataFrame(full, columns=FULL)

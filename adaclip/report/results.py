@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Methods that prove the metrics and take no part in ranks: a random score, and the ground truth itself.
 CONTROLS = ("random", "oracle")
+#: Stands wherever images were drawn.
+SIMULATED = "§"
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,37 @@ class Results:
         self.experiments: list[dict[str, Any]] = self.plan["experiments"]
         self.sets: dict[str, dict[str, Any]] = self.plan["sets"]
         self.by_name = {experiment["name"]: experiment for experiment in self.experiments}
+
+    @cached_property
+    def simulated(self) -> frozenset[str]:
+        """Sets whose images were drawn by `adaclip data simulate`: no figure on them stands for one on the real set.
+
+        Each prepared set says so of itself. Where it does not, a run that draws its data has drawn all built-in sets.
+        """
+        return frozenset(name for name, facts in self.sets.items() if self._is_drawn(facts))
+
+    def _is_drawn(self, facts: Mapping[str, Any]) -> bool:
+        prepared = Path(facts["manifest"]).with_name("prepared.json")
+        said = read_json(prepared).get("simulated") if prepared.is_file() else None
+        return bool(said if said is not None else self.plan["simulated"] and facts["built_in"])
+
+    @property
+    def all_simulated(self) -> bool:
+        """Whether every set of the plan was drawn."""
+        return bool(self.sets) and len(self.simulated) == len(self.sets)
+
+    def drawn(self, experiment: str, name: str) -> bool:
+        """Whether drawn images have a part in an experiment's figures on a set, as test or as auxiliary data."""
+        settings = self.by_name[experiment]
+        return not self.simulated.isdisjoint({name, settings["selection"], *settings["auxiliary"]})
+
+    def title(self, name: str) -> str:
+        """A set's title for figures, with a sign where it was drawn."""
+        return f"{self.sets[name]['title']}{f' {SIMULATED}' if name in self.simulated else ''}"
+
+    def runs_of(self, experiments: Iterable[str]) -> tuple[str, ...]:
+        """Runs of experiments, each once, in their order."""
+        return tuple(dict.fromkeys(str(self.by_name[name]["run"]) for name in experiments))
 
     def run_folder(self, experiment: Mapping[str, Any], seed: int) -> Path:
         """Where a checkpoint's files stand."""

@@ -18,25 +18,32 @@ from adaclip.report.results import Results
 
 #: Ends the name of a difference from a published figure.
 GAP = "_minus_published"
+#: Marks figures that drawn images have a part in.
+MARK = "simulated"
 
 
 def summarise(results: Results, comparisons: Sequence[Comparison]) -> dict[str, Any]:
     """Percent by experiment, then by set (`average` over all that it is evaluated on), then by metric.
 
     Flattened, as DVC prints them, the names read `main.visa.pixel_auroc`; beside a figure that a table of the plan
-    compares with a published one stands `main.visa.pixel_auroc_minus_published`. Undefined figures are left out.
+    compares with a published one stands `main.visa.pixel_auroc_minus_published`. Undefined figures are left out. Where
+    drawn images have a part, `main.visa.simulated` is true, and no figure is compared with a published one.
     """
     differences = _differences(comparisons)
     summary: dict[str, Any] = {}
     for experiment in results.experiments:
         name = experiment["name"]
         entry: dict[str, Any] = {"average": {}}
+        if any(results.drawn(name, dataset) for dataset in experiment["evaluate"]):
+            entry["average"][MARK] = True
         for level, metric in METRICS:
             found = results.average(name, experiment["evaluate"], level, metric)
             if found.values:
                 entry["average"][f"{level}_{metric}"] = round(100 * found.mean, 4)
         for dataset in experiment["evaluate"]:
-            figures = entry.setdefault(dataset, {})
+            figures: dict[str, Any] = entry.setdefault(dataset, {})
+            if results.drawn(name, dataset):
+                figures[MARK] = True
             for level, metric in METRICS:
                 measured = results.measured(name, dataset, level, metric)
                 if measured.values:
@@ -62,6 +69,8 @@ def overviews(results: Results, summary: Mapping[str, Mapping[str, Mapping[str, 
     for experiment in results.experiments:
         name = experiment["name"]
         entry: dict[str, Any] = {}
+        if summary[name]["average"].get(MARK):
+            entry[MARK] = True
         for domain in domains:
             own = [dataset for dataset in experiment["evaluate"] if results.sets[dataset]["domain"] == domain]
             for level, metric in METRICS:

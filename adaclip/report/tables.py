@@ -19,11 +19,12 @@ from adaclip.report.render import latex, markdown
 from adaclip.report.reproduction import reproduction
 from adaclip.report.results import Results
 from adaclip.report.summary import overviews, summarise
+from adaclip.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DRAWN = "The images of this run are drawn, so its differences from published figures say nothing about the method."
+DRAWN = "Simulated images: no ranks, nothing in bold, and no differences from published figures."
 RULES = (
     "In percent. Measured: mean ± sample standard deviation over the seeds; difference: measured minus published. Best "
     "in bold, second of three or more underlined, published and measured figures together, as printed; controls, "
@@ -67,15 +68,15 @@ def _all(
     results: Results, published: Literature, comparisons: Sequence[Comparison]
 ) -> Iterator[tuple[TableDoc, pd.DataFrame]]:
     if compared(results.plan):
-        yield reproduction(results.plan["tables"], comparisons)
+        yield reproduction(results.plan["tables"], comparisons, results)
     for table, comparison in zip(results.plan["tables"], comparisons, strict=True):
-        yield paper_table(table, comparison, results), frame_of(comparison)
+        yield paper_table(table, comparison, results), frame_of(comparison, results)
     for make in MAKERS.values():
         yield make(results)
     yield leaderboard(results, published, cautions())
 
 
-def frame_of(comparison: Comparison) -> pd.DataFrame:
+def frame_of(comparison: Comparison, results: Results) -> pd.DataFrame:
     """Every figure of a comparison in full precision, one in each row; percent and points."""
     import pandas as pd
 
@@ -103,7 +104,9 @@ def frame_of(comparison: Comparison) -> pd.DataFrame:
                         "second": figure.second,
                         "selected": figure.selected,
                         "overlap": figure.overlap,
+                        "simulated": figure.simulated,
                         "experiment": figure.experiment,
+                        "run": " ".join(results.runs_of(figure.experiment.split())),
                         "source": figure.source,
                         "cautions": " ".join(figure.cautions),
                         "reason": figure.reason,
@@ -122,22 +125,27 @@ def paper_table(table: Mapping[str, Any], comparison: Comparison, results: Resul
     notes = Notes()
     columns, rows, marked = layout(comparison, notes, {name: facts["title"] for name, facts in results.sets.items()})
     answers, title = table["answers"], table["title"]
-    drawn = DRAWN if results.plan["simulated"] else ""
+    drawn = DRAWN if any(figure.simulated for figure in comparison.figures.values()) else ""
     said = _provenance(comparison) if comparison.by == "category" else _ranks(comparison)
-    caption = " ".join(filter(None, [table["note"], drawn, RULES, said]))
     return TableDoc(
         name=comparison.name,
         title=f"{answers}: {title}" if answers and not title.startswith(answers) else title,
-        caption=caption,
+        caption=" ".join(filter(None, [table["note"], drawn, said])),
         section="paper",
         columns=tuple(columns),
         rows=tuple(rows),
         notes=notes.ordered(),
         marked=tuple(marked),
+        rules=RULES,
+        runs=results.runs_of(name for row in table["rows"] for name in row["experiments"]),
+        csv=f"{comparison.name}.csv",
     )
 
 
 def _ranks(comparison: Comparison) -> str:
+    """What the last column is, where any figure has a rank."""
+    if not any(figure.rank for figure in comparison.figures.values()):
+        return ""
     over = "domains" if comparison.by == "domain" else "sets"
     return f"Rank: mean over the {over}; ties share theirs."
 
@@ -150,7 +158,7 @@ def _provenance(comparison: Comparison) -> str:
         if line.kind == "published":
             sentences.append(f"{line.title}, published: {', '.join(_sources(figures))}.")
         elif line.kind == "measured":
-            sentences.append(f"{line.title}, measured: {_seeds(figures)}.")
+            sentences.append(f"{line.title}, measured: {_seeds(figures)}{_on_drawn(figures)}.")
     return " ".join(sentences)
 
 
@@ -229,7 +237,13 @@ def _line_cells(comparison: Comparison, index: int, metrics: Sequence[Metric], n
         return Cell(line.title), Cell(line.kind, notes=notes.keys(f"From {source}." for source in _sources(figures)))
     if line.kind == "difference":
         return Cell(line.title), Cell(line.kind)
-    return Cell(line.title), Cell(f"{line.kind}, {_seeds(figures)}")
+    return Cell(line.title), Cell(f"{line.kind}, {_seeds(figures)}{_on_drawn(figures)}")
+
+
+def _on_drawn(figures: Sequence[Figure]) -> str:
+    """What marks a line that drawn images have a part in."""
+    drawn = [figure.simulated for figure in figures if figure.value is not None]
+    return "" if not any(drawn) else ", simulated images" if all(drawn) else ", some on simulated images"
 
 
 def _sources(figures: Sequence[Figure]) -> list[str]:
@@ -241,8 +255,7 @@ def _seeds(figures: Sequence[Figure]) -> str:
     counts = sorted({figure.seeds for figure in figures if figure.seeds})
     if not counts:
         return "no figure"
-    several = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
-    return f"{several} {'seed' if counts == [1] else 'seeds'}"
+    return f"{counts[0]} to {counts[-1]} seeds" if len(counts) > 1 else counted(counts[0], "seed")
 
 
 def _cell(figure: Figure, line: Line, notes: Notes) -> Cell:
@@ -259,7 +272,7 @@ def _cell(figure: Figure, line: Line, notes: Notes) -> Cell:
         figure.value,
         figure.best,
         figure.second,
-        notes.keys(said, figure.selected, figure.overlap > 0),
+        notes.keys(said, figure.selected, figure.overlap > 0, figure.simulated),
     )
 
 

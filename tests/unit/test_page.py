@@ -185,8 +185,8 @@ def test_headline_counts_what_lies_near_the_published_figures(plan):
         }
     }
     first, second, *_ = headline(results, summary).sentences
-    assert first.startswith("2 figures stand beside a published one. 1 of them lie within 1.5 points")
-    assert "Image AUROC on MPDD by First (-8.0)" in second
+    assert first.startswith("2 figures stand beside a published one. 1 of them lies within 1.5 points")
+    assert "Image AUROC on MPDD by First (\N{MINUS SIGN}8.0)" in second
     assert "median distance is 4.6" in first
 
 
