@@ -114,11 +114,11 @@ def _sets_table(sets: Mapping[str, Mapping[str, int]], titles: Mapping[str, str]
         "Copies in each set",
         f"Copies among the test images of each set, and what it shares with the others. {verdict} {RULE} "
         "A group is near-identical when its images are not all identical; it may hold identical ones. Both labels "
-        "counts groups of which some images are labelled normal and others anomalous; in other sets counts images. All "
-        "copies are listed in results/audit/pairs.csv and groups.csv.",
+        "counts groups of which some images are labelled normal and others anomalous; in other sets counts images.",
         "audit",
         columns,
         tuple((Cell(titles[name]), *(_number(facts[c.key]) for c in columns[1:])) for name, facts in sets.items()),
+        csv="../groups.csv",
     )
 
 
@@ -151,6 +151,7 @@ def _overlaps_table(audit: Audit, sets: Mapping[str, Mapping[str, int]], titles:
             Column("share", "Share of the first (%)", "percent"),
         ),
         tuple(rows),
+        csv="../pairs.csv",
     )
 
 
@@ -175,6 +176,7 @@ def _mixed_table(audit: Audit, titles: Mapping[str, str]) -> TableDoc:
             Column("anomalous", "Labelled anomalous"),
         ),
         tuple(rows),
+        csv="../groups.csv",
     )
 
 

@@ -14,13 +14,12 @@ from typing import Any, Literal
 from adaclip.data.registry import load_registry
 from adaclip.report.cautions import Caution, facts_of, measured_facts
 from adaclip.report.cells import rounded
+from adaclip.report.groups import LABELS
 from adaclip.report.published import AVERAGE, Literature, Published
 from adaclip.report.results import CONTROLS, Measured, Results, average
 
 Kind = Literal["published", "measured", "difference"]
 Metric = tuple[str, str]
-#: The label that a level's metrics need.
-LABELS = {"image": "image", "pixel": "mask"}
 
 
 @dataclass(frozen=True)

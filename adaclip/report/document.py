@@ -114,6 +114,7 @@ class FigureDoc:
         name: stem of its files.
         title: its heading.
         caption: what it shows.
+        rules: how to read figures of its kind; the page says it at the first of them.
         source: which files of which runs it was drawn from.
         settings: of these runs, one sentence part each; the page says once what all figures share.
         alt: what it shows, for who cannot see it.
@@ -127,6 +128,7 @@ class FigureDoc:
     alt: str
     section: Section
     shows: tuple[str, ...] = ()
+    rules: str = ""
     source: str = ""
     settings: tuple[str, ...] = ()
 

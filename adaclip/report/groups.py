@@ -9,6 +9,8 @@ from typing import Any
 
 #: So many experiments can be told apart in one picture; of more, each method has one line.
 MANY = 6
+#: The label that a level's metrics need.
+LABELS = {"image": "image", "pixel": "mask"}
 #: Methods that figures compare, and what they are called where each has one line.
 METHODS = {"adaclip": "AdaCLIP", "untrained": "AdaCLIP, untrained", "clip": "plain CLIP"}
 
@@ -82,6 +84,13 @@ def shown(plan: Mapping[str, Any]) -> dict[str, Experiment]:
     trained = [experiment for experiment in plan["experiments"] if experiment["method"] == "adaclip"]
     first = first_on([*trained, *plan["experiments"]])
     return {name: first[name] for name in plan["sets"] if name in first}
+
+
+def levels(plan: Mapping[str, Any]) -> set[str]:
+    """Levels that some evaluated set has labels for, as far as is known before it is prepared: image, pixel."""
+    evaluated = {name for experiment in plan["experiments"] for name in experiment["evaluate"]}
+    known = {name: plan["sets"][name]["labels"] or ("image", "mask") for name in evaluated}
+    return {level for level, label in LABELS.items() if any(label in labels for labels in known.values())}
 
 
 def transfer(plan: Mapping[str, Any]) -> dict[str, list[Experiment]]:

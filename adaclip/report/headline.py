@@ -143,7 +143,8 @@ def _averages(results: Results) -> TableDoc:
     for experiment, baseline, shared in _pairs(results):
         for one, other in ((experiment, baseline), (baseline, experiment)):
             if set(shared) != set(one["evaluate"]):
-                lines.append((one, f"{one['title']}, on the sets of {other['title']}", shared))
+                place = 1 + next(index for index, line in enumerate(lines) if line[0]["name"] == one["name"])
+                lines.insert(place, (one, f"{one['title']}, on the sets of {other['title']}", shared))
     rows, notes = [], Notes()
     for experiment, title, own in lines:
         name = experiment["name"]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from adaclip.data.registry import load_registry
 from adaclip.report.cautions import Caution, family
 from adaclip.report.cells import DASH, Notes, points
-from adaclip.report.compare import LABELS, Figure, measured_figure, printed, published_figure
+from adaclip.report.compare import Figure, measured_figure, printed, published_figure
 from adaclip.report.document import Cell, Column, TableDoc
+from adaclip.report.groups import LABELS
 from adaclip.report.names import LEADERBOARD, METRICS
 from adaclip.report.published import AVERAGE, Literature, Published
 from adaclip.report.results import CONTROLS, Results, average

@@ -11,11 +11,15 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from adaclip.report.document import TableDoc
+from adaclip.report.document import Cell, TableDoc
 
 ASSETS = Path(__file__).parent / "assets"
 #: A column of text no longer than this keeps it on one line.
 NARROW = 20
+#: So many columns at most stay in view.
+HEADS = 3
+#: Longer text is broken on paper.
+LETTERS = 26
 
 
 def template() -> jinja2.Template:
@@ -28,7 +32,14 @@ def template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     made.filters.update(
-        runs=runs, in_groups=in_groups, beginnings=beginnings, narrow=narrow_columns, allowed=content_hash
+        runs=runs,
+        in_groups=in_groups,
+        beginnings=beginnings,
+        narrow=narrow_columns,
+        heads=heads,
+        beside=beside,
+        letters=letters,
+        allowed=content_hash,
     )
     # The theme is chosen in the head, before anything is painted; the rest runs when the page is there.
     made.globals.update(css=_asset("page.css"), scripts=[_asset("theme.js"), _asset("page.js")])
@@ -72,6 +83,26 @@ def narrow_columns(table: TableDoc) -> set[int]:
         for index, column in enumerate(table.columns)
         if column.kind == "text" and all(len(row[index].text) <= NARROW for row in table.rows)
     }
+
+
+def heads(table: TableDoc) -> int:
+    """How many columns say what a row is: the first ones of text, three at most. They stay in view as others scroll."""
+    leading = list(itertools.takewhile(lambda column: column.kind == "text", table.columns[:HEADS]))
+    return max(1, len(leading) - (len(leading) == len(table.columns)))
+
+
+def beside(cells: Sequence[Cell]) -> str:
+    """What the row's other heads say, for a window too narrow for their columns."""
+    return " · ".join(cell.text + (f" [{','.join(cell.notes)}]" if cell.notes else "") for cell in cells if cell.text)
+
+
+def letters(table: TableDoc) -> int:
+    """About how many letters wide a table is, for a size at which paper holds it."""
+    columns = [
+        min(LETTERS, max([max(map(len, column.title.split())), *(len(row[index].text) for row in table.rows)]))
+        for index, column in enumerate(table.columns)
+    ]
+    return sum(columns) + 2 * len(columns)
 
 
 def content_hash(script: str) -> Markup:

@@ -25,6 +25,8 @@ LEADERBOARD = "leaderboard"
 REPRODUCTION = "reproduction"
 #: Metrics of heat maps.
 MAPPED = (("image", "auroc"), ("image", "f1_max"), ("pixel", "auroc"), ("pixel", "f1_max"), ("pixel", "aupro"))
+#: Figures of one level, which some set must have labels of.
+LEVELLED = ("transfer", "experiments", "ranking")
 #: So many experiments fit into the heat map of all.
 MAPPED_EXPERIMENTS = 20
 
@@ -77,6 +79,8 @@ def wanted_figures(plan: Mapping[str, Any]) -> list[Wanted]:
         found = [one for one in found if one.kind != "transfer"]
     if not any(experiment["method"] == "adaclip" for experiment in plan["experiments"]):
         found = [one for one in found if not one.kind.startswith("training")]
+    missing = {"image", "pixel"} - groups.levels(plan)
+    found = [one for one in found if one.kind not in LEVELLED or missing.isdisjoint(one.about)]
     if not groups.series(plan):
         found = [one for one in found if one.kind not in ("ranking", "cost")]
     taken = {one.stem for one in found}

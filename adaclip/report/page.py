@@ -1,13 +1,15 @@
 """The report: one page that holds everything and asks nothing of a network or a server.
 
-Pictures are data URIs of lazy `<img>`s with their sizes: a browser decodes each when it comes near the window, and the
-page does not move. Only the page's own two scripts may run in it, and nothing may be loaded (Content-Security-Policy).
+Pictures are data URIs with their sizes, so that the page does not move; none waits for a window to come near, since a
+printer or a picture of the whole page has none. Only the page's own two scripts may run in it, and nothing may be
+loaded (Content-Security-Policy).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from adaclip.errors import AdaclipError
 from adaclip.files import read_checked, read_json, write_text
 from adaclip.report.document import FigureDoc, TableDoc, read_figures_index, read_tables_index
 from adaclip.report.groups import shown
-from adaclip.report.headline import headline
+from adaclip.report.headline import Headline, headline
 from adaclip.report.markup import template
 from adaclip.report.panels import PanelGroup, data_uri, panels_of
 from adaclip.report.results import Evaluation, Results
@@ -73,6 +75,24 @@ class Part:
     tables: list[TableDoc] = field(default_factory=list)
     figures: list[Picture] = field(default_factory=list)
 
+    def say_once(self) -> None:
+        """Leave out how to read a kind of table or figure where one above it has said so."""
+        said: set[str] = set()
+        for index, table in enumerate(self.tables):
+            if table.rules in said:
+                self.tables[index] = replace(table, rules="")
+            said.add(table.rules)
+        for index, picture in enumerate(self.figures):
+            if picture.doc.rules in said:
+                self.figures[index] = replace(picture, doc=replace(picture.doc, rules=""))
+            said.add(picture.doc.rules)
+
+    @property
+    def settings(self) -> list[str]:
+        """Settings that all figures with any share, to be said once; none for less than two figures."""
+        told = [picture.doc.settings for picture in self.figures if picture.doc.settings]
+        return [one for one in told[0] if all(one in own for own in told)] if len(told) > 1 else []
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -117,17 +137,20 @@ def write_page(
         for table in read_tables_index(index):
             # Nothing to compare, or nothing measured: the file says so, the page has no empty table.
             if table.rows:
-                parts[table.section].tables.append(table)
+                file = f"{Path(os.path.relpath(index.parent / table.csv, out.parent)).as_posix()}" if table.csv else ""
+                parts[table.section].tables.append(replace(table, csv=file))
     for index in figures:
         for figure in read_figures_index(index):
             if not all(may_show(name, results, third_party) for name in figure.shows):
                 continue
             parts[figure.section].figures.append(_picture(figure, index.parent))
+    for part in parts.values():
+        part.say_once()
     settings = {key: plan[key] for key in ("backbones", "evaluation", "experiments")}
     page = template().render(
         plan=plan,
         simulated=_drawn(results),
-        summary=headline(results, read_json(summary)),
+        summary=_summary(results, summary, tables, out),
         parts=parts,
         examples=[_examples(found, results, third_party) for found in shown_evaluations(results)],
         overviews=_overviews(overviews, results, third_party),
@@ -137,6 +160,13 @@ def write_page(
         third_party=third_party,
     )
     write_text(out, page)
+
+
+def _summary(results: Results, summary: Path, tables: Sequence[Path], out: Path) -> Headline:
+    """The head of the page; its table links the file of averages."""
+    found = headline(results, read_json(summary))
+    file = os.path.relpath(tables[0].parent / found.table.csv, out.parent) if tables else ""
+    return replace(found, table=replace(found.table, csv=Path(file).as_posix() if file else ""))
 
 
 def _drawn(results: Results) -> str:

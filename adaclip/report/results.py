@@ -121,8 +121,9 @@ class Results:
         return not self.simulated.isdisjoint({name, settings["selection"], *settings["auxiliary"]})
 
     def title(self, name: str) -> str:
-        """A set's title for figures, with a sign where it was drawn."""
-        return f"{self.sets[name]['title']}{f' {SIMULATED}' if name in self.simulated else ''}"
+        """A set's title for figures, with a sign where it was drawn and others were not."""
+        marked = name in self.simulated and not self.all_simulated
+        return f"{self.sets[name]['title']}{f' {SIMULATED}' if marked else ''}"
 
     def runs_of(self, experiments: Iterable[str]) -> tuple[str, ...]:
         """Runs of experiments, each once, in their order."""

@@ -16,9 +16,12 @@ from adaclip.data.registry import load_registry
 from adaclip.data.simulate import draw_tree
 from adaclip.files import read_json, write_json
 from adaclip.report.compare import compare
-from adaclip.report.document import read_tables_index
+from adaclip.report.document import read_figures_index, read_tables_index
+from adaclip.report.environment import write_environment
+from adaclip.report.figures import write_figures
 from adaclip.report.headline import headline
-from adaclip.report.names import METRICS
+from adaclip.report.names import METRICS, figure_names
+from adaclip.report.page import write_page
 from adaclip.report.published import literature
 from adaclip.report.results import Results
 from adaclip.report.tables import write_tables
@@ -242,3 +245,50 @@ def test_comparison_of_drawn_images_says_why_there_is_no_difference(mixed):
     [line] = [index for index, line in enumerate(comparison.lines) if line.kind == "difference"]
     point = next(point for point in comparison.points if point.set == "mpdd")
     assert comparison.at(line, point, ("image", "auroc")).reason == "measured on simulated images"
+
+
+def test_figures_that_would_only_say_that_there_is_nothing_are_left_out(tmp_path):
+    config = json.loads(json.dumps(CONFIG))
+    del config["tables"]
+    for experiment in config["experiments"].values():
+        experiment["evaluate"] = ["headct"]
+    plan = invent(config, tmp_path, pictures=True)
+    # That HeadCT has no masks is known beforehand.
+    assert not [name for name in figure_names(read_json(plan)) if "pixel" in name]
+    # What the user's own set has may be known only when it is there.
+    config["datasets"]["own"].pop("labels")
+    for experiment in config["experiments"].values():
+        experiment["evaluate"] = ["own"]
+    plan = invent(config, tmp_path / "own", pictures=True)
+    for metrics in plan.parent.glob("runs/*/*/own/metrics.json"):
+        value = read_json(metrics)
+        for part in (value["mean"], *value["categories"].values()):
+            part["pixel"] = dict.fromkeys(part["pixel"])
+        for part in value["categories"].values():
+            part["undefined"] = {f"pixel.{metric}": "no masks" for metric in part["pixel"]}
+        write_json(metrics, value)
+        curves = metrics.with_name("curves.json")
+        write_json(curves, {**read_json(curves), "pixel": {}})
+    out = plan.parent / "figures"
+    write_figures(plan, out)
+    assert {path.name for path in out.iterdir()} == set(figure_names(read_json(plan)))
+    shown = read_figures_index(out / "index.json")
+    assert shown
+    assert not [figure.name for figure in shown if "pixel" in figure.name]
+    assert not [figure.name for figure in shown if re.search(r"No set has|has no labels", figure.alt + figure.caption)]
+
+
+def test_captions_say_once_what_all_figures_share(tmp_path):
+    plan = invent(CONFIG, tmp_path, pictures=True)
+    root = plan.parent
+    write_tables(plan, root / "tables", root / "summary.json")
+    write_figures(plan, root / "figures")
+    write_environment(plan, root / "provenance.json")
+    indexes = [root / "tables" / "index.json"], [root / "figures" / "index.json"]
+    page = root / "report" / "index.html"
+    write_page(plan, root / "summary.json", *indexes, [], page, root / "provenance.json")
+    text = page.read_text(encoding="utf-8")
+    for sentence in ("maps smoothed with sigma", "hatched cells are sets that the row", "Best in bold"):
+        assert text.count(sentence) == 1, sentence
+    for name in ("industrial", "results", "leaderboard"):
+        assert f'<a href="../tables/{name}.csv">{name}.csv</a>. From ' in text

@@ -90,14 +90,14 @@ def test_every_figure_says_what_it_shows_from_what_with_which_settings(drawn: Pa
     for figure in read_figures_index(drawn / "index.json"):
         assert figure.title, figure.name
         assert len(figure.alt) > 40, figure.name
-        assert "Drawn from " in figure.caption, figure.name
-        assert "backbone tiny (random weights, preset reference) at 56 px" in figure.caption, figure.name
-        assert "smoothed with sigma = 4 px" in figure.caption, figure.name
+        assert "Drawn from " in figure.source, figure.name
+        assert "backbone tiny (random weights, preset reference) at 56 px" in " ".join(figure.settings), figure.name
+        assert "smoothed with sigma = 4 px" in " ".join(figure.settings), figure.name
     depth = next(figure for figure in read_figures_index(drawn / "index.json") if figure.name == "fig_5_depth")
-    assert "depth 1 / 2 / 4, length 5" in depth.caption
-    assert "metrics.json of 3 runs depth_1, depth_2 and depth_4." in depth.caption
-    assert "seeds 0 and 1." in depth.caption
-    assert "one standard deviation" in depth.caption
+    assert "depth 1 / 2 / 4, length 5" in " ".join(depth.settings)
+    assert "metrics.json of 3 runs depth_1, depth_2 and depth_4." in depth.source
+    assert "seeds 0 and 1" in depth.settings
+    assert "one standard deviation" in depth.rules
 
 
 def test_svgs_are_whole_small_and_tell_no_time(drawn: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_curve_over_words_has_them_below(tmp_path: Path) -> None:
     use_theme()
     drawn = ablation.draw(results, "training")
     assert [label.get_text() for label in drawn.figure.axes[0].get_xticklabels()] == ["none", "SD"]
-    assert "one seed" in drawn.caption
+    assert "one seed" in drawn.rules
     assert not drawn.figure.axes[0].collections
     # HeadCT has no masks.
     pixel = next(ax for ax in drawn.figure.axes if ax.get_title() == "Pixel AUROC (%)")
@@ -290,8 +290,8 @@ def test_a_level_without_figures_is_said(tmp_path: Path) -> None:
     config = {**MINIMAL, "experiments": {"clip": {**MINIMAL["experiments"]["clip"], "evaluate": ["headct"]}}}
     results = Results(invent(config, tmp_path, pictures=True))
     use_theme()
-    assert ranking.draw(results, "roc", "pixel").caption == "No set has masks of both kinds."
-    assert "No set has Pixel AUROC" in heatmaps.draw_experiments(results, "pixel", "auroc").caption
+    assert ranking.draw(results, "roc", "pixel").empty
+    assert heatmaps.draw_experiments(results, "pixel", "auroc").empty
 
 
 def test_many_experiments_are_compared_by_method() -> None:
@@ -331,7 +331,7 @@ def test_panels_show_the_first_trained_experiments_images(plan_file: Path, tmp_p
     assert written == set(panel_names("mvtec"))
     (figure,) = read_figures_index(tmp_path / "mvtec" / "index.json")
     assert figure.shows == ("mvtec",)
-    assert "panels.npz of run transfer_btad, seed 0" in figure.caption
+    assert "panels.npz of run transfer_btad, seed 0" in figure.source
     with np.load(plan_file.parent / "runs" / "transfer_btad" / "seed-0" / "mvtec" / "panels.npz") as kept:
         roles = kept["role"].tolist()
         for role, score in zip(roles, kept["score"], strict=True):

@@ -93,6 +93,36 @@ for (const section of document.querySelectorAll("section.table")) {
   apply();
 }
 
+// Heads of rows stay in view: each begins where the ones before it end. Whatever is cut says so.
+const hints = { columns: "Scroll sideways for more columns.", rows: "Scroll down for more rows.", all: "Scroll sideways for more columns, and down for more rows.", picture: "Scroll sideways, or press the figure to see it whole.", lines: "Scroll for more lines." };
+const measure = (scroll) => {
+  const frame = scroll.parentElement;
+  const table = scroll.querySelector(":scope > table");
+  const across = scroll.scrollWidth > scroll.clientWidth + 1;
+  const down = scroll.scrollHeight > scroll.clientHeight + 1 && getComputedStyle(scroll).maxHeight !== "none";
+  if (table) {
+    frame.toggleAttribute("data-fits", !across && !down);
+    const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells].slice(0, Number(table.dataset.heads));
+    let left = 0;
+    heads.forEach((head, index) => {
+      table.style.setProperty(`--h${index}`, `${left}px`);
+      left += head.offsetWidth;
+    });
+    table.toggleAttribute("data-stuck", left < 0.6 * scroll.clientWidth);
+  }
+  const kind = scroll.matches(".plain") ? "picture" : !table ? "lines" : across && down ? "all" : across ? "columns" : "rows";
+  const hint = frame.nextElementSibling;
+  hint.hidden = !(across || down);
+  hint.textContent = hint.hidden ? "" : hints[kind];
+  const more = () => {
+    frame.dataset.cut = scroll.scrollLeft + scroll.clientWidth < scroll.scrollWidth - 1 ? "right" : "";
+  };
+  scroll.onscroll = more;
+  more();
+};
+const sizes = new ResizeObserver((entries) => { for (const entry of entries) measure(entry.target); });
+for (const scroll of document.querySelectorAll(".frame > .scroll")) sizes.observe(scroll);
+
 // Figures and panels open large. The dialog gives the focus back when it closes.
 const viewer = document.getElementById("viewer");
 const viewerTitle = document.getElementById("viewer-title");
@@ -105,7 +135,6 @@ document.addEventListener("click", (event) => {
     viewerBody.replaceChildren(...[...opener.querySelectorAll("img")].map((image) => {
       const figure = document.createElement("figure");
       const copy = image.cloneNode();
-      copy.loading = "eager";
       figure.append(copy);
       if (!single) {
         const caption = document.createElement("figcaption");
@@ -118,7 +147,7 @@ document.addEventListener("click", (event) => {
       const caption = opener.parentElement.querySelector("figcaption");
       viewerTitle.textContent = caption.querySelector("strong").textContent;
       const words = document.createElement("p");
-      words.textContent = caption.lastChild.textContent.trim();
+      words.textContent = caption.lastElementChild.textContent.trim();
       viewerBody.append(words);
     } else {
       viewerTitle.textContent = opener.querySelector(".what").textContent.replace(/\s+/g, " ").trim();

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from adaclip.report.document import write_figures_index
 from adaclip.report.figures import ablation, bars, cost, heatmaps, histograms, ranking, training
-from adaclip.report.figures.style import Drawn, save, use_theme
+from adaclip.report.figures.style import Drawn, mark_simulated, save, use_theme
 from adaclip.report.names import wanted_figures
 from adaclip.report.results import Results
 
@@ -25,7 +25,7 @@ _MAKERS: dict[str, Callable[..., Drawn]] = {
 
 
 def write_figures(plan_file: Path, out: Path) -> None:
-    """Draw every figure of a plan, and write their index.
+    """Draw every figure of a plan, and write the index of those that show something.
 
     Args:
         plan_file: `results/plan.json`.
@@ -39,6 +39,9 @@ def write_figures(plan_file: Path, out: Path) -> None:
     documents = []
     for wanted in wanted_figures(results.plan):
         drawn = _MAKERS[wanted.kind](results, *wanted.about)
+        if results.simulated and not drawn.empty:
+            mark_simulated(drawn.figure, results.all_simulated)
         save(drawn.figure, out, wanted.stem)
-        documents.append(drawn.document(wanted.stem))
+        if not drawn.empty:
+            documents.append(drawn.document(wanted.stem))
     write_figures_index(out / "index.json", documents)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib.lines
 import matplotlib.ticker
 import numpy as np
 
 from adaclip.report.figures.style import COLOURS, MARKERS, SMALL, Drawn, grid, legend_below, style_of
-from adaclip.report.figures.words import SPREAD, percent, sources
+from adaclip.report.figures.words import SPREAD, listed, percent, sources
 from adaclip.report.groups import Experiment
 from adaclip.report.names import METRICS
 from adaclip.report.results import Measured, Results, average
+from adaclip.wording import noun
 
 
 def draw(results: Results, name: str) -> Drawn:
@@ -25,7 +25,9 @@ def draw(results: Results, name: str) -> Drawn:
     at = [float(point["value"]) for point in curve["points"]] if numeric else list(map(float, range(len(points))))
     domains = list(dict.fromkeys(results.sets[member]["domain"] for member in curve["sets"]))
     figure, axes = grid(len(curve["metrics"]), 4 if len(curve["metrics"]) > 2 else 2, 1.9)
-    told, counted, bands, alone = [], [], False, False
+    told: list[str] = []
+    counted: dict[str, list[str]] = {}
+    bands = alone = False
     for ax, key in zip(axes, curve["metrics"], strict=True):
         level, _, metric = key.partition(".")
         for index, domain in enumerate(domains):
@@ -35,7 +37,7 @@ def draw(results: Results, name: str) -> Drawn:
             whole = {member: line for member, line in found.items() if all(one.values for one in line)}
             if not whole:
                 continue
-            counted.append(f"{METRICS[level, metric]}: {len(whole)} {domain}")
+            counted.setdefault(f"{len(whole)} {domain} {noun(len(whole), 'set')}", []).append(METRICS[level, metric])
             if len(whole) > 1:
                 alone = True
                 for line in whole.values():
@@ -65,8 +67,11 @@ def draw(results: Results, name: str) -> Drawn:
     return Drawn(
         figure,
         f"{curve['answers']}: {curve['title']}" if curve["answers"] else curve["title"],
-        _caption(results, curve, [member for members in points for member in members], bands, alone, counted),
+        " ".join(filter(None, [f"Metrics over {curve['x']}: {_counts(counted)}.", curve["note"]])),
         f"Lines over {curve['title']}. {'; '.join(told) or 'All undefined'}.",
+        sources(results, [member for members in points for member in members], "metrics.json"),
+        _rules(bands, alone),
+        empty=not told,
     )
 
 
@@ -78,18 +83,15 @@ def _at(results: Results, members: Sequence[Experiment], name: str, level: str, 
     return Measured(reason="not evaluated")
 
 
-def _caption(
-    results: Results,
-    curve: Mapping[str, Any],
-    members: Sequence[Experiment],
-    bands: bool,
-    alone: bool,
-    counted: Sequence[str],
-) -> str:
+def _counts(counted: Mapping[str, Sequence[str]]) -> str:
+    """Over how many sets the metrics are; metrics over equally many are named together, or not at all where all are."""
+    metrics = {metric for own in counted.values() for metric in own}
+    return ", ".join(
+        sets if set(own) == metrics else f"{sets} ({listed([*dict.fromkeys(own)])})" for sets, own in counted.items()
+    )
+
+
+def _rules(bands: bool, alone: bool) -> str:
     spread = f"bands are {SPREAD}" if bands else "one seed, so that there is no band"
     thin = "; thin lines are single sets" if alone else ""
-    note = f"{curve['note']} " if curve["note"] else ""
-    return (
-        f"Metrics over {curve['x']}. Thick lines are means over the sets of a domain that have the metric at every "
-        f"point ({', '.join(counted) or 'none'}); {spread}{thin}. {note}{sources(results, members, 'metrics.json')}"
-    )
+    return f"Thick lines are means over the sets of a domain that have the metric at every point; {spread}{thin}."

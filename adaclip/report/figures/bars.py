@@ -15,6 +15,7 @@ from adaclip.report.figures.words import percent, sources
 from adaclip.report.groups import series
 from adaclip.report.names import METRICS
 from adaclip.report.results import Results
+from adaclip.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +27,7 @@ def draw(results: Results, name: str) -> Drawn:
     """Image and pixel AUROC of each category of a set by each series."""
     compared = [one for one in series(results.plan) if name in one.by_set]
     facts = results.sets[name]
-    title = f"{facts['title']} by category"
+    title = f"{results.title(name)} by category"
     categories = results.categories(compared[0].by_set[name]["name"], name)
     frame = pd.DataFrame(
         [
@@ -42,7 +43,7 @@ def draw(results: Results, name: str) -> Drawn:
     used = [one.by_set[name] for one in compared]
     if not levels:
         message = f"{facts['title']} has no labels or masks of both kinds."
-        return Drawn(nothing(message), title, message, message)
+        return Drawn(nothing(message), title, message, message, empty=True)
     figure, axes = grid(len(levels), 1, 1.7, sharex=True)
     figure.set_figwidth(min(7.0, 1.5 + 0.3 * len(categories) * len(compared)))
     for ax, level in zip(axes, levels, strict=True):
@@ -80,18 +81,16 @@ def draw(results: Results, name: str) -> Drawn:
         for index in range(len(compared))
     ]
     legend_below(figure, handles, [one.title for one in compared])
-    caption = (
-        f"AUROC of each category of {facts['title']}, {' and '.join(f'{level} level' for level in levels)}. Bars are "
-        f"means over the seeds, black points single seeds; {DASH} is undefined. "
-        f"{sources(results, used, 'metrics.json')}"
-    )
+    caption = f"AUROC of each category of {results.title(name)}, {' and '.join(f'{level} level' for level in levels)}."
+    rules = f"Bars are means over the seeds, black points single seeds; {DASH} is undefined."
     means = "; ".join(
         f"{level} AUROC of {one.title} {percent(found.mean)}"
         for level in levels
         for one in compared
         if (found := results.measured(one.by_set[name]["name"], name, level, "auroc")).values
     )
-    return Drawn(figure, title, caption, f"Bars of {len(categories)} categories. Means over them: {means}.")
+    alt = f"Bars of {counted(len(categories), 'category', 'categories')}. Means over them: {means}."
+    return Drawn(figure, title, caption, alt, sources(results, used, "metrics.json"), rules)
 
 
 def _mark_undefined(ax: Axes, own: pd.DataFrame, categories: list[str], titles: list[str]) -> None:

@@ -19,6 +19,7 @@ from adaclip.report.figures.words import percent, sources
 from adaclip.report.groups import Configuration, Experiment, common_sets, configurations
 from adaclip.report.names import METRICS
 from adaclip.report.results import Results, average
+from adaclip.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +46,7 @@ def draw(results: Results) -> Drawn:
     levels = [level for level in LEVELS if any(not math.isnan(point.accuracy[level]) for point in points)]
     if not levels:
         message = "No configuration has an AUROC."
-        return Drawn(nothing(message), title, message, message)
+        return Drawn(nothing(message), title, message, message, empty=True)
     groups = list(dict.fromkeys(point.configuration.group for point in points))
     figure, axes = grid(2 * len(levels), 2, 2.3, sharey="row")
     named: list[str] = []
@@ -76,18 +77,18 @@ def draw(results: Results) -> Drawn:
         for number in range(1, len(named) + 1)
     ]
     legend_below(figure, handles, [*groups, *(["needs no training"] if free else []), *named])
-    return Drawn(figure, title, _caption(results, points, sets), _alt(points, levels))
+    members: list[Experiment] = [one for point in points for one in point.configuration.experiments]
+    origin = sources(results, members, "metrics.json and cost.json")
+    return Drawn(figure, title, _caption(results, points, sets), _alt(points, levels), origin)
 
 
 def _caption(results: Results, points: Sequence[Point], sets: Sequence[str]) -> str:
-    titles = ", ".join(results.sets[name]["title"] for name in sets)
-    members: list[Experiment] = [one for point in points for one in point.configuration.experiments]
+    titles = ", ".join(results.title(name) for name in sets)
     return (
-        f"Each point is one of {len(points)} configurations, its mean AUROC over the sets that all of them are "
-        f"evaluated on ({titles}), against the seconds that the evaluation of an image took and the time that its "
+        f"Each point is one of {counted(len(points), 'configuration')}, its mean AUROC over the sets that all of them "
+        f"are evaluated on ({titles}), against the seconds that the evaluation of an image took and the time that its "
         "checkpoints took to train, means over the seeds. Numbered are those to which no other is both cheaper and "
-        "better; colours are settings that were varied. Times are those of the machines and of the load at the time. "
-        f"{sources(results, members, 'metrics.json and cost.json')}"
+        "better; colours are settings that were varied. Times are those of the machines and of the load at the time."
     )
 
 

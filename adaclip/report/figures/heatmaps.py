@@ -18,6 +18,7 @@ from adaclip.report.figures.words import percent, sources
 from adaclip.report.groups import Experiment, transfer
 from adaclip.report.names import METRICS
 from adaclip.report.results import Results
+from adaclip.wording import counted
 
 HATCH = "////"
 Floats = npt.NDArray[np.float64]
@@ -27,7 +28,7 @@ Row = tuple[str, Sequence[Experiment]]
 
 def draw_transfer(results: Results, level: str, metric: str) -> Drawn:
     """Single auxiliary sets by evaluated sets."""
-    rows = [(results.sets[name]["title"], members) for name, members in transfer(results.plan).items()]
+    rows = [(results.title(name), members) for name, members in transfer(results.plan).items()]
     return _draw(
         results,
         rows,
@@ -72,20 +73,21 @@ def _draw(results: Results, rows: Sequence[Row], key: tuple[str, str], title: st
     members = [experiment for _, own in rows for experiment in own]
     if not names:
         message = f"No set has {METRICS[key]}: it needs {'labels' if level == 'image' else 'masks'} of both kinds."
-        return Drawn(nothing(message), title, f"{message} {sources(results, members, 'metrics.json')}", message)
+        return Drawn(nothing(message), title, message, message, empty=True)
     trained = np.array([[name in own[0]["auxiliary"] for name in names] for _, own in rows])
     figure = _figure(results, rows, names, values, trained, f"{METRICS[key]} (%)", side)
-    caption = (
+    rules = (
         f"{what} Mean over the seeds, in percent; hatched cells are sets that the row was trained on, which are never "
-        f"evaluated; a dash stands where there is no figure. {sources(results, members, 'metrics.json')}"
+        "evaluated; a dash stands where there is no figure."
     )
     best, worst = (divmod(int(of(values)), len(names)) for of in (np.nanargmax, np.nanargmin))
     extremes = "; ".join(
-        f"{word} {percent(values[i, j] / 100)} ({rows[i][0]} on {results.sets[names[j]]['title']})"
+        f"{word} {percent(values[i, j] / 100)} ({rows[i][0]} on {results.title(names[j])})"
         for word, (i, j) in (("highest", best), ("lowest", worst))
     )
-    alt = f"Heat map of {METRICS[key]}, {len(rows)} rows by {len(names)} sets: {extremes}."
-    return Drawn(figure, title, caption, alt)
+    size = f"{counted(len(rows), 'row')} by {counted(len(names), 'set')}"
+    alt = f"Heat map of {METRICS[key]}, {size}: {extremes}."
+    return Drawn(figure, title, "", alt, sources(results, members, "metrics.json"), rules)
 
 
 def _figure(
@@ -126,7 +128,7 @@ def _figure(
     for j in range(1, len(names)):
         if domains[j] != domains[j - 1]:
             axes.axvline(j, color="0.2", lw=1)
-    columns = [wrapped(results.sets[name]["title"], 18, 2) for name in names]
+    columns = [wrapped(results.title(name), 18, 2) for name in names]
     axes.set_xticks(axes.get_xticks(), columns, rotation=40, ha="right", rotation_mode="anchor")
     axes.tick_params(axis="y", rotation=0)
     axes.tick_params(length=0)

@@ -47,8 +47,8 @@ def draw(results: Results, key: str) -> Drawn:
                     ax=ax,
                 )
         medians = [frame.loc[frame["label"] == label, "anomaly_score"].median() for label in (0, 1)]
-        told.append(f"{results.sets[name]['title']} {medians[0]:.3f} and {medians[1]:.3f}".replace("nan", "none"))
-        ax.set(title=wrapped(results.sets[name]["title"], 20, 2), xlabel="", ylabel="")
+        told.append(f"{results.title(name)} {medians[0]:.3f} and {medians[1]:.3f}".replace("nan", "none"))
+        ax.set(title=wrapped(results.title(name), 20, 2), xlabel="", ylabel="")
         ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3))
         ax.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3))
     label_outer(axes, "Anomaly score", "Images (%)")
@@ -58,12 +58,13 @@ def draw(results: Results, key: str) -> Drawn:
     ]
     legend_below(figure, handles, [word for _, word, _, _ in KINDS])
     several = any(len(experiment["seeds"]) > 1 for experiment in one.experiments)
-    caption = (
+    rules = (
         "Anomaly scores of the normal and of the anomalous test images of each set, each kind in percent of its own "
-        f"images{', all seeds together' if several else ''}. {sources(results, one.by_set.values(), 'scores.csv')}"
+        f"images{', all seeds together' if several else ''}."
     )
     alt = f"Histograms, one panel for each set. Median scores of normal and anomalous images: {'; '.join(told)}."
-    return Drawn(figure, f"Anomaly scores: {one.title}", caption, alt)
+    origin = sources(results, one.by_set.values(), "scores.csv")
+    return Drawn(figure, f"Anomaly scores: {one.title}", "", alt, origin, rules)
 
 
 def _scores(found: Evaluation) -> pd.DataFrame:

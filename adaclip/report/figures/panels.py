@@ -23,6 +23,7 @@ from adaclip.report.figures.words import settings_of
 from adaclip.report.groups import shown
 from adaclip.report.panels import OPACITY, Kept, coloured, fit, limits, mask_of, picture_of, read_kept
 from adaclip.report.results import Results
+from adaclip.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,17 +63,19 @@ def write_panels(plan_file: Path, name: str, out: Path) -> None:
     stem = f"panels_{name}"
     _draw(kept, rows, manifest.parent, out, stem)
     low, high = limits(kept) if kept else (0.0, 1.0)
-    title = f"Images of {facts['title']}"
-    settings = settings_of(results.plan, [{**experiment, "seeds": [seed]}])
+    title = f"Images of {facts['title']}{', simulated' if name in results.simulated else ''}"
     document = FigureDoc(
         stem,
         title,
         f"{title} with their masks, anomaly maps and both laid over each other. {_choice(rows, kept)} Maps run from "
-        f"{low:.3f} (dark) to {high:.3f} (bright). Drawn from panels.npz of run {experiment['run']}, seed {seed}. "
-        f"{settings}",
-        f"{len(kept)} images of {facts['title']}: " + "; ".join(_title(one, rows.loc[one.name]) for one in kept) + ".",
+        f"{low:.3f} (dark) to {high:.3f} (bright).",
+        f"{counted(len(kept), 'image')} of {facts['title']}: "
+        + "; ".join(_title(one, rows.loc[one.name]) for one in kept)
+        + ".",
         "measured",
         (name,),
+        source=f"Drawn from panels.npz of run {experiment['run']}, seed {seed}.",
+        settings=settings_of(results.plan, [{**experiment, "seeds": [seed]}]),
     )
     write_figures_index(out / "index.json", [document])
 

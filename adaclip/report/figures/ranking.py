@@ -23,6 +23,7 @@ KINDS = {
 }
 #: Where curves are averaged: closer together at low rates, where ROC curves rise.
 AT = {"roc": np.linspace(0, 1, 81) ** 2, "precision_recall": np.linspace(0, 1, 81)}
+RULES = "Where a method has several experiments, each set shows the first one in the plan that is evaluated on it."
 Floats = npt.NDArray[np.float64]
 
 
@@ -40,7 +41,7 @@ def draw(results: Results, kind: str, level: str) -> Drawn:
     names = [name for name in results.sets if any(name == key for key, _ in stored)]
     if not names:
         message = f"No set has {'images' if level == 'image' else 'masks'} of both kinds."
-        return Drawn(nothing(message), title, message, message)
+        return Drawn(nothing(message), title, message, message, empty=True)
     figure, axes = grid(len(names), 5, 1.45, sharex=True, sharey=True)
     for ax, name in zip(axes, names, strict=True):
         chance: list[float] = []
@@ -59,7 +60,7 @@ def draw(results: Results, kind: str, level: str) -> Drawn:
             ax.plot([0, 1], [0, 1], color=GREY, lw=0.8)
         else:
             ax.axhline(float(np.mean(chance)), color=GREY, lw=0.8)
-        ax.set(xlim=(0, 1), ylim=(0, 1.02), title=wrapped(results.sets[name]["title"], 20, 2))
+        ax.set(xlim=(0, 1), ylim=(0, 1.02), title=wrapped(results.title(name), 20, 2))
         ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         ax.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
         ax.tick_params(labelbottom=True)
@@ -68,25 +69,28 @@ def draw(results: Results, kind: str, level: str) -> Drawn:
     handles = [matplotlib.lines.Line2D([], [], **style_of(index)) for index in shown]
     handles.append(matplotlib.lines.Line2D([], [], color=GREY, lw=0.8))
     legend_below(figure, handles, [*(compared[index].title for index in shown), "chance"])
-    return Drawn(figure, title, _caption(results, kind, level, stored), _alt(results, title, names, shown))
-
-
-def _caption(results: Results, kind: str, level: str, stored: Mapping[tuple[str, int], Any]) -> str:
-    compared = series(results.plan)
     used: list[Experiment] = [compared[index].by_set[name] for name, index in stored]
+    return Drawn(
+        figure,
+        title,
+        _caption(kind, level, stored),
+        _alt(results, title, names, shown),
+        sources(results, used, "curves.json"),
+        RULES,
+    )
+
+
+def _caption(kind: str, level: str, stored: Mapping[tuple[str, int], Any]) -> str:
     over = "Of all images of a set" if level == "image" else "Mean over a set's categories"
     chance = "the diagonal" if kind == "roc" else "the share of what is anomalous"
     several = any(len(found) > 1 for found in stored.values())
     seeds = f", mean over the seeds; bands are {SPREAD}" if several else ", one seed"
-    return (
-        f"{over}{seeds}. Grey is chance, {chance}. Where a method has several experiments, each set shows the first "
-        f"one in the plan that is evaluated on it. {sources(results, used, 'curves.json')}"
-    )
+    return f"{over}{seeds}. Grey is chance, {chance}."
 
 
 def _alt(results: Results, title: str, names: Sequence[str], shown: Sequence[int]) -> str:
     lines = ", ".join(series(results.plan)[index].title for index in shown)
-    return f"{title} of {lines}, one panel for each of {', '.join(results.sets[name]['title'] for name in names)}."
+    return f"{title} of {lines}, one panel for each of {', '.join(results.title(name) for name in names)}."
 
 
 def _stored(found: Evaluation, level: str) -> list[Mapping[str, Mapping[str, list[float]]]]:

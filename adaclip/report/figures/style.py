@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ from matplotlib.figure import Figure
 
 from adaclip.files import write_whole
 from adaclip.report.document import FigureDoc
+from adaclip.report.figures.words import Origin
+from adaclip.report.results import SIMULATED
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -42,16 +44,28 @@ DPI = 200
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure and its words."""
+    """A figure and its words; `empty` where there is nothing to draw but the reason, which no page needs."""
 
     figure: Figure
     title: str
     caption: str
     alt: str
+    origin: Origin = field(default_factory=Origin)
+    rules: str = ""
+    empty: bool = False
 
     def document(self, name: str) -> FigureDoc:
         """For the index."""
-        return FigureDoc(name, self.title, self.caption, self.alt, "measured")
+        return FigureDoc(
+            name,
+            self.title,
+            self.caption,
+            self.alt,
+            "measured",
+            rules=self.rules,
+            source=self.origin.source,
+            settings=self.origin.settings,
+        )
 
 
 def use_theme() -> None:
@@ -120,6 +134,12 @@ def grid(count: int, columns: int, height: float, **options: Any) -> tuple[Figur
     for unused in flat[count:]:
         unused.set_axis_off()
     return figure, flat[:count]
+
+
+def mark_simulated(figure: Figure, every: bool) -> None:
+    """Say above the axes that images were drawn: all of them, or those of the sets that bear the sign."""
+    words = "simulated images" if every else f"{SIMULATED} simulated images"
+    figure.suptitle(words, x=0.995, ha="right", size=SMALL, color="#A33000", style="italic")
 
 
 def label_outer(axes: Sequence[Axes], x: str, y: str) -> None:

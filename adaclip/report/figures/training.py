@@ -18,6 +18,7 @@ from adaclip.report.figures.style import COLOURS, Drawn, grid, label_outer, lege
 from adaclip.report.figures.words import SPREAD, sources
 from adaclip.report.groups import Experiment, series
 from adaclip.report.results import Results
+from adaclip.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,11 +56,11 @@ def draw(results: Results) -> Drawn:
     experiments = [experiment for panel in panels for _, experiment in panel.runs.values()]
     caption = (
         "Loss by epoch of every run, the mean over the images that it saw; experiments that share a run are drawn "
-        f"once in a panel. {_seeds(experiments)} {sources(results, experiments, 'history.csv')}"
+        f"once in a panel. {_seeds(experiments)}"
     )
     titles = "; ".join(f"{panel.setting} {panel.title}".strip() for panel in panels)
-    alt = f"{len(panels)} panels of losses by epoch: {titles}."
-    return Drawn(figure, "Training", caption, alt)
+    alt = f"{counted(len(panels), 'panel')} of losses by epoch: {titles}."
+    return Drawn(figure, "Training", caption, alt, sources(results, experiments, "history.csv"))
 
 
 def draw_parts(results: Results) -> Drawn:
@@ -74,11 +75,9 @@ def draw_parts(results: Results) -> Drawn:
     handles = [matplotlib.lines.Line2D([], [], **style_of(index)) for index in range(len(shown))]
     legend_below(figure, handles, [experiment["title"] for experiment in shown])
     titles = ", ".join(experiment["title"] for experiment in shown)
-    caption = (
-        f"The loss and its three parts by epoch, means over the images. {_seeds(shown)} "
-        f"{sources(results, shown, 'history.csv')}"
-    )
-    return Drawn(figure, "Parts of the loss", caption, f"Four panels, loss and its parts by epoch, of {titles}.")
+    caption = f"The loss and its three parts by epoch, means over the images. {_seeds(shown)}"
+    alt = f"Four panels, loss and its parts by epoch, of {titles}."
+    return Drawn(figure, "Parts of the loss", caption, alt, sources(results, shown, "history.csv"))
 
 
 def _panels(results: Results) -> Iterator[Panel]:
@@ -87,7 +86,7 @@ def _panels(results: Results) -> Iterator[Panel]:
     swept: dict[tuple[str, str], Panel] = {}
     other: dict[str, Panel] = {}
     for experiment in trained:
-        data = " + ".join(results.sets[name]["title"] for name in experiment["auxiliary"])
+        data = " + ".join(results.title(name) for name in experiment["auxiliary"])
         if experiment["swept"]:
             setting = str(experiment["swept"]).rpartition(".")[2].replace("_", " ")
             panel = swept.setdefault((setting, data), Panel(data, setting))

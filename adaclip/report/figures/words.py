@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from adaclip.report.groups import Experiment
 from adaclip.report.results import Results
+from adaclip.wording import noun
 
 #: So many names are written out.
 LISTED = 4
 SPREAD = "one standard deviation over the seeds to either side"
 
 
-def sources(results: Results, experiments: Iterable[Experiment], files: str) -> str:
+@dataclass(frozen=True)
+class Origin:
+    """Which files of which runs a figure was drawn from, in a sentence, and their settings, one part each."""
+
+    source: str = ""
+    settings: tuple[str, ...] = ()
+
+
+def sources(results: Results, experiments: Iterable[Experiment], files: str) -> Origin:
     """Which files of which runs a figure is drawn from, and their settings.
 
     Args:
@@ -23,10 +33,10 @@ def sources(results: Results, experiments: Iterable[Experiment], files: str) -> 
     """
     used = list({experiment["name"]: experiment for experiment in experiments}.values())
     if not used:
-        return ""
+        return Origin()
     runs = list(dict.fromkeys(str(experiment["run"]) for experiment in used))
     word = "run" if len(runs) == 1 else f"{len(runs)} runs"
-    return f"Drawn from {files} of {word} {listed(runs)}. {settings_of(results.plan, used)}"
+    return Origin(f"Drawn from {files} of {word} {listed(runs)}.", settings_of(results.plan, used))
 
 
 def listed(names: Sequence[str], conjunction: str = "and") -> str:
@@ -41,8 +51,8 @@ def listed(names: Sequence[str], conjunction: str = "and") -> str:
     return f" {conjunction} ".join(part for part in (", ".join(names[:-1]), names[-1]) if part) if names else "none"
 
 
-def settings_of(plan: Mapping[str, Any], experiments: Sequence[Experiment]) -> str:
-    """Settings of experiments in one sentence; several values of one setting are set apart by slashes."""
+def settings_of(plan: Mapping[str, Any], experiments: Sequence[Experiment]) -> tuple[str, ...]:
+    """Settings of experiments, part by part; several values of one setting are set apart by slashes."""
     used = [plan["backbones"][name] for name in dict.fromkeys(e["backbone"] for e in experiments)]
     models = [e["model"] for e in experiments if e["model"]]
     trains = [e["train"] for e in experiments if e["train"]]
@@ -62,8 +72,9 @@ def settings_of(plan: Mapping[str, Any], experiments: Sequence[Experiment]) -> s
         )
         parts.append(f"HSF {values(models, 'fusion')}, K = {values(models, 'clusters')}")
     if trains:
+        epochs = f"{values(trains, 'epochs')} {noun(max(one['epochs'] for one in trains), 'epoch')}"
         parts.append(
-            f"{values(trains, 'epochs')} epochs, batch size {values(trains, 'batch_size')}, "
+            f"{epochs}, batch size {values(trains, 'batch_size')}, "
             f"learning rate {values(trains, 'learning_rate')}, {values(trains, 'precision')}"
         )
     chosen = [e["selection"] for e in experiments if e["selection"]]
@@ -72,7 +83,7 @@ def settings_of(plan: Mapping[str, Any], experiments: Sequence[Experiment]) -> s
     parts.append(f"maps smoothed with sigma = {evaluation['smoothing']:g} px")
     seeds = sorted({seed for experiment in experiments for seed in experiment["seeds"]})
     parts.append(f"{'seed' if len(seeds) == 1 else 'seeds'} {listed([str(seed) for seed in seeds])}")
-    return "Settings: " + "; ".join(parts) + "."
+    return tuple(parts)
 
 
 def values(settings: Sequence[Mapping[str, Any]], key: str) -> str:
