@@ -15,6 +15,7 @@ from typing import Any
 
 from adaclip import records
 from adaclip.errors import AdaclipError
+from adaclip.processes import is_alive
 
 
 @contextlib.contextmanager
@@ -99,7 +100,7 @@ def remove_leftovers(path: str | Path) -> None:
     for entry in path.parent.iterdir():
         pid = entry.name.removeprefix(start).partition("-")[0]
         ours = entry.name.startswith(start) and entry.name.endswith(path.suffix) and pid.isdigit()
-        if ours and not _is_alive(int(pid)):
+        if ours and not is_alive(int(pid)):
             if entry.is_dir():
                 shutil.rmtree(entry, ignore_errors=True)
             else:
@@ -109,16 +110,6 @@ def remove_leftovers(path: str | Path) -> None:
 def _part_prefix(path: Path, pid: str | None = None) -> str:
     """How temporary neighbours of a file or folder begin: hidden, and naming the process that writes them."""
     return f".{path.stem}.{platform.node()}." + (f"{os.getpid()}-" if pid is None else pid)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def write_text(path: str | Path, text: str) -> None:

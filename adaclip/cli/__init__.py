@@ -13,8 +13,10 @@ from adaclip.cli.data import add_data
 from adaclip.cli.model import add_model_verbs
 from adaclip.cli.plan import add_plan_verbs
 from adaclip.cli.report import add_report_verbs
+from adaclip.cli.signals import Terminated, ending_at_once, ignore_signals, take_signals
 from adaclip.cli.verify import add_verify
 from adaclip.errors import AdaclipError
+from adaclip.processes import end_with_workflow
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,13 +31,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments without the program's name; default the process's.
 
     Returns:
-        0, 1 for a failure that the user can mend, 2 for wrong arguments or settings, 130 when interrupted. The error is
-        one line on standard error.
+        0, 1 for a failure that the user can mend, 2 for wrong arguments or settings, 130 when interrupted, 143
+        when terminated. The error is one line on standard error.
     """
     if argv is not None:
         return _run(build_parser().parse_args(argv))
-    gc.set_threshold(200_000)
-    code = _run(build_parser().parse_args(namespace=argparse.Namespace(own_process=True)))
+    with ending_at_once():
+        gc.set_threshold(200_000)
+        arguments = build_parser().parse_args(namespace=argparse.Namespace(own_process=True))
+        end_with_workflow()
+    take_signals()
+    code = _run(arguments)
     if "torch" in sys.modules:
         sys.stderr.flush()
         os._exit(code)
@@ -53,9 +59,12 @@ def _run(arguments: argparse.Namespace) -> int:
         # The reader of our output (head, less) has gone; Python would complain once more while closing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        print("adaclip: interrupted", file=sys.stderr)
-        return 130
+    except (KeyboardInterrupt, Terminated) as signalled:
+        interrupted = isinstance(signalled, KeyboardInterrupt)
+        if "own_process" in arguments:
+            ignore_signals()
+        print(f"adaclip: {'interrupted' if interrupted else 'terminated'}", file=sys.stderr)
+        return 130 if interrupted else 143
     return 0
 
 

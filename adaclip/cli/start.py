@@ -11,11 +11,16 @@ import importlib
 import sys
 import types
 
+from adaclip.cli.signals import ending_at_once
+from adaclip.cores import wait_passively
+
 
 def start_model(arguments: argparse.Namespace) -> None:
     """Load what a model needs, the quick way where the process is the program's own."""
     if getattr(arguments, "own_process", False):
-        load_open_clip()
+        wait_passively()
+        with ending_at_once():
+            load_open_clip()
 
 
 def load_open_clip() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +17,10 @@ from adaclip.data.decode import open_image, open_mask
 from adaclip.data.rows import Row
 from adaclip.errors import AdaclipError
 from adaclip.preprocessing import preprocess, preprocess_mask
+from adaclip.processes import end_with_parent, signals_held
+
+#: How PyTorch says that one of its processes is gone.
+_WORKER_GONE = re.compile(r"DataLoader worker \(pid.*(killed by signal|exited unexpectedly)")
 
 
 @dataclass
@@ -155,7 +162,7 @@ def batches(
         pin: put batches into pinned memory, for a GPU.
 
     Raises:
-        AdaclipError: an image cannot be read.
+        AdaclipError: an image cannot be read, or a process that decodes was killed.
     """
     loader = DataLoader(
         dataset,
@@ -165,11 +172,30 @@ def batches(
         collate_fn=_collate,
         pin_memory=pin,
         generator=torch.Generator().manual_seed(0),
+        # PyTorch's own watch-dog looks every five seconds only.
+        worker_init_fn=functools.partial(_start_worker, os.getpid()),
     )
-    for batch in loader:
+    with signals_held():
+        found = iter(loader)
+    while True:
+        try:
+            batch = next(found)
+        except StopIteration:
+            return
+        except RuntimeError as error:
+            if not _WORKER_GONE.match(str(error)):
+                raise
+            raise AdaclipError(
+                "a process that decodes images was killed from outside, most likely for want of memory: "
+                "free some, or use fewer processes (--workers 0)"
+            ) from error
         if isinstance(batch, str):
             raise AdaclipError(batch)
         yield batch
+
+
+def _start_worker(parent: int, worker: int) -> None:
+    end_with_parent(parent)
 
 
 def _collate(samples: list[Sample]) -> Batch | str:

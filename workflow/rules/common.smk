@@ -28,8 +28,9 @@ from adaclip.report import groups
 from adaclip.report.names import figure_names, metric_names, panel_names, table_names
 from adaclip.results_folder import refuse_other
 
-# The program `adaclip` of this Python, also when its environment was not activated.
-shell.prefix(f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+# The program `adaclip` of this Python, also when its environment was not activated; it ends when this Snakemake does.
+BESIDE = shlex.quote(str(Path(sys.executable).parent))
+shell.prefix(f"set -euo pipefail; export PATH={BESIDE}:$PATH ADACLIP_WORKFLOW_PID=$PPID; ")
 
 WHERE = str(workflow.configfiles[-1]) if workflow.configfiles else "configuration"
 # With --configfile, Snakemake would merge the two.
