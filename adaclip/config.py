@@ -6,17 +6,21 @@ The schema `adaclip/schemas/config.schema.yaml` describes every key; here are th
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from adaclip.errors import UsageError
 from adaclip.expansion import Family, Single, Value, expand
+from adaclip.paths import expand_path, expand_paths
 from adaclip.questions import Curve, Table, read_curves, read_tables
-from adaclip.schema import read_yaml, validate
+from adaclip.reading import check_plain, parse_yaml, read_yaml
+from adaclip.schema import validate
 from adaclip.settings import BackboneSettings, EvaluateSettings, ModelSettings, TrainSettings, settings
 
+#: Between the names of files that make one configuration together.
+TOGETHER = " + "
 Method = Literal["adaclip", "untrained", "clip", "random", "oracle"]
 
 
@@ -78,12 +82,40 @@ def load_config(path: str | Path) -> Config:
 
 
 def read_config(path: str | Path) -> Any:
-    """The content of a configuration file, put on top of the one that it extends.
+    """The content of a configuration file, put on top of the one that it extends, with its paths expanded.
 
     Raises:
-        UsageError: a file that cannot be read, or files that extend each other.
+        UsageError: a file that cannot be read, files that extend each other, or a path with a variable that is not set.
     """
-    return extend(read_yaml(path), path)
+    return expand_paths(extend(read_yaml(path), path), str(path))
+
+
+def read_configs(paths: Sequence[str | Path], overrides: Sequence[str] = ()) -> Any:
+    """What `snakemake --configfile A B --config KEY=VALUE` asks for.
+
+    Each file is put on top of the one that it extends, then on top of the files before it, then the overrides on top of
+    all: mappings are merged key by key, anything else is replaced, null takes a key away.
+
+    Args:
+        paths: one or more configuration files.
+        overrides: `KEY=VALUE` each, with a value in YAML.
+
+    Raises:
+        UsageError: as `read_config`, or an override that cannot be read.
+    """
+    value: Any = {}
+    for path in paths:
+        read = read_config(path)
+        if not isinstance(read, Mapping):
+            raise UsageError(f"{path}: expected keys and values")
+        value = _merged(value, read)
+    for word in overrides:
+        key, sign, text = word.partition("=")
+        if not sign or not key:
+            raise UsageError(f"--config {word}: write it as KEY=VALUE")
+        above = extend({key: parse_yaml(text, f"--config {key}")}, f"--config {key}")
+        value = _merged(value, expand_paths(above, f"--config {key}"))
+    return value
 
 
 def extend(value: Any, path: str | Path, above: tuple[Path, ...] = ()) -> Any:
@@ -102,9 +134,11 @@ def extend(value: Any, path: str | Path, above: tuple[Path, ...] = ()) -> Any:
     """
     if not isinstance(value, Mapping) or not isinstance(value.get("extends"), str):
         return value
-    here, base = Path(path), Path(path).parent / value["extends"]
+    here, base = Path(path), Path(path).parent / expand_path(value["extends"], f"{path}: extends")
     if base.resolve() in (*above, here.resolve()):
         raise UsageError(f"{here}: extends {value['extends']}, which leads back to it")
+    if not base.exists():
+        raise UsageError(f"{here}: extends {value['extends']}: no such file: {base}")
     below = extend(read_yaml(base), base, (*above, here.resolve()))
     if isinstance(below, Mapping):
         below = {key: item for key, item in below.items() if key != "results"}
@@ -123,8 +157,11 @@ def _merged(below: Any, above: Any) -> Any:
 
 
 def own_folder(where: str | Path) -> str:
-    """The results folder of a configuration that names none: `results/paper` for `config/paper.yaml`."""
-    return f"results/{Path(where).stem}"
+    """The results folder of a configuration that names none: `results/paper` for `config/paper.yaml`.
+
+    Of several files, joined by `TOGETHER`, it has all names: `results/paper+mine`.
+    """
+    return f"results/{'+'.join(Path(one).stem for one in str(where).split(TOGETHER))}"
 
 
 def parse_config(value: Any, where: str) -> Config:
@@ -132,12 +169,13 @@ def parse_config(value: Any, where: str) -> Config:
 
     Args:
         value: the mapping, with what it extends (see `extend`); not changed.
-        where: its file, or what to call it in errors.
+        where: its file (several are joined by `TOGETHER`), or what to call it in errors.
 
     Raises:
         UsageError: naming place and fault.
     """
     # Defaults of the schema come last, after the config's own `defaults`; so only top-level ones are filled here.
+    check_plain(value, where)
     checked = validate(value if value is not None else {}, "config", where)
     raw_defaults = value.get("defaults") or {}
     backbones = {name: settings(BackboneSettings, entry) for name, entry in checked["backbones"].items()}
@@ -150,7 +188,7 @@ def parse_config(value: Any, where: str) -> Config:
         note=checked["note"],
         data=checked["data"],
         results=checked.get("results") or own_folder(where),
-        source=Path(os.path.relpath(where)).as_posix(),
+        source=TOGETHER.join(Path(os.path.relpath(one)).as_posix() for one in where.split(TOGETHER)),
         simulate=checked.get("simulate"),
         sets=tuple(checked["sets"]) if "sets" in checked else None,
         datasets=checked["datasets"],

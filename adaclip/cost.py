@@ -18,7 +18,7 @@ from typing import Any
 from adaclip.errors import AdaclipError
 from adaclip.files import read_json
 from adaclip.plan import Plan
-from adaclip.schema import read_yaml
+from adaclip.reading import read_yaml
 from adaclip.settings import BackboneSettings
 
 RATES = Path(__file__).with_name("rates.yaml")

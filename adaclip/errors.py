@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import sys
+
+#: What would break a line, or the terminal that shows it.
+_BREAK = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class AdaclipError(Exception):
     """Something failed that the user can mend: the text says what, where, and what to do. Exit code 1."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """The text in one line, whatever names and values are quoted in it."""
+        return _BREAK.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), super().__str__())
 
 
 class UsageError(AdaclipError):

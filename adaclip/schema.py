@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,40 +15,6 @@ import yaml
 from adaclip.errors import UsageError
 
 SCHEMAS = Path(__file__).parent / "schemas"
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """PyYAML keeps the last of two equal keys without a word; a benchmark's config must not."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            # Keys are compared as they are written; "<<" merges mappings, and its keys may be overridden.
-            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
-            if key is not None and key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key '{key}' stands twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(path: str | Path) -> Any:
-    """Read a YAML file.
-
-    Raises:
-        UsageError: missing, unreadable, not YAML, or a key that stands twice.
-    """
-    path = Path(path)
-    try:
-        # A subclass of SafeLoader: constructs plain values only.
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
-    except FileNotFoundError:
-        raise UsageError(f"no such file: {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" line {mark.line + 1}" if mark else ""
-        raise UsageError(f"{path}{place}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
 
 
 @functools.cache
@@ -69,8 +36,6 @@ def validate(value: Any, schema_name: str, where: str) -> Any:
     Raises:
         UsageError: naming the place, the fault, and the nearest known key for a wrong one.
     """
-    import jsonschema
-
     name, _, pointer = schema_name.partition("#")
     schema = load_schema(name)
     part: dict[str, Any] = schema
@@ -78,11 +43,29 @@ def validate(value: Any, schema_name: str, where: str) -> Any:
         part = part[step]
     if part is not schema:
         part = {**part, "$defs": schema.get("$defs", {})}
-    validator = jsonschema.Draft202012Validator(part)
+    validator = _validator_class()(part)
     errors = sorted(_leaves(validator.iter_errors(value)), key=lambda error: list(map(str, error.absolute_path)))
     if errors:
         raise UsageError(f"{where}: {_describe(errors[0])}")
     return _with_defaults(copy.deepcopy(value), part, part)
+
+
+@functools.cache
+def _validator_class() -> Any:
+    """Draft 2020-12, but 2.0 is no whole number, and a pattern's "$" is the end and not a line break before it."""
+    import jsonschema
+
+    def is_whole(checker: Any, instance: Any) -> bool:
+        return isinstance(instance, int) and not isinstance(instance, bool)
+
+    def pattern(validator: Any, wanted: str, instance: Any, schema: Any) -> Iterator[Any]:
+        ending = re.sub(r"\$$", r"\\Z", wanted)
+        if isinstance(instance, str) and not re.search(ending, instance):
+            yield jsonschema.ValidationError(f"{instance!r} does not match {wanted!r}")
+
+    base = jsonschema.Draft202012Validator
+    checker = base.TYPE_CHECKER.redefine("integer", is_whole)
+    return jsonschema.validators.extend(base, {"pattern": pattern}, type_checker=checker)  # type: ignore[no-untyped-call]
 
 
 def _leaves(errors: Iterator[Any]) -> Iterator[Any]:
@@ -103,6 +86,8 @@ def _describe(error: Any) -> str:
         near = difflib.get_close_matches(str(unknown[0]), known, n=1, cutoff=0.5)
         hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}"
         return f"{place}: unknown key '{unknown[0]}' ({hint})"
+    if error.validator == "required" and error.validator_value == ["experiments"]:
+        return f"{place}: it has no experiments: give some, or say which file it changes (extends: paper.yaml)"
     if error.validator == "propertyNames":
         return f"'{error.instance}' is not a valid name here: {error.schema.get('description', error.message)}"
     if error.validator == "enum":

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from adaclip.errors import UsageError
-from adaclip.schema import read_yaml, validate
+from adaclip.reading import parse_json, read_yaml
+from adaclip.schema import validate
 
 Preset = Literal["reference", "corrected"]
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -88,15 +89,7 @@ def read_mapping(text: str, what: str) -> dict[str, Any]:
     Raises:
         UsageError: not readable, or not a mapping.
     """
-    if text.lstrip().startswith("{"):
-        import json
-
-        try:
-            value = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise UsageError(f"{what} on the command line: not valid JSON: {error}") from error
-    else:
-        value = read_yaml(text)
+    value = parse_json(text, f"{what} on the command line") if text.lstrip().startswith("{") else read_yaml(text)
     if not isinstance(value, dict):
         raise UsageError(f"{what} {text}: expected keys and values")
     return value

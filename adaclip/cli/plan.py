@@ -38,11 +38,13 @@ def _plan(arguments: argparse.Namespace) -> None:
     from adaclip.config import extend, parse_config
     from adaclip.data.registry import load_registry, public_facts
     from adaclip.files import write_json
+    from adaclip.paths import expand_paths
     from adaclip.plan import make_plan, plan_document
     from adaclip.settings import read_mapping
 
-    value = read_mapping(arguments.config, "configuration")
-    config = parse_config(extend(value, arguments.config), arguments.name or _name_of(arguments.config))
+    value = extend(read_mapping(arguments.config, "configuration"), arguments.config)
+    name = arguments.name or _name_of(arguments.config)
+    config = parse_config(expand_paths(value, name), name)
     registry = load_registry(config.datasets)
     plan = make_plan(config, registry)
     document = plan_document(plan, {name: public_facts(registry[name]) for name in plan.sets})

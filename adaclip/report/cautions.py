@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adaclip.reading import read_yaml
 from adaclip.report.published import LITERATURE, Published
-from adaclip.schema import read_yaml, validate
+from adaclip.schema import validate
 
 #: How the sources of AdaCLIP's own paper begin.
 PAPER = "arXiv:2407.15795v1"

@@ -59,10 +59,11 @@ class Project:
         path = self.folder / "adaclip" / module
         path.write_text(path.read_text() + "\n# Edited.\n")
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, config: str | None = "config.yaml") -> subprocess.Popen[str]:
+        chosen = ["--configfile", config] if config is not None else []
         environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
         return subprocess.Popen(
-            [Path(sys.executable).with_name("snakemake"), "--configfile", "config.yaml", *arguments],
+            [Path(sys.executable).with_name("snakemake"), *chosen, *arguments],
             cwd=self.folder,
             env=environment,
             stdout=subprocess.PIPE,
@@ -71,16 +72,16 @@ class Project:
             start_new_session=True,
         )
 
-    def run(self, *arguments: str, fails: bool = False) -> str:
+    def run(self, *arguments: str, fails: bool = False, config: str | None = "config.yaml") -> str:
         """Run snakemake to its end and give what it said."""
-        process = self.start(*arguments)
+        process = self.start(*arguments, config=config)
         said, _ = process.communicate(timeout=300)
         assert (process.returncode != 0) == fails, said
         return said
 
     def planned(self) -> set[Job]:
         """The jobs that a dry run lists."""
-        said = self.run("-n")
+        said = self.run("-n", "-p")
         jobs = set()
         for block in re.split(r"^(?:local)?(?:rule|checkpoint) ", said, flags=re.MULTILINE)[1:]:
             wildcards = re.search(r"^ *wildcards: (.*)$", block, re.MULTILINE)

@@ -47,7 +47,7 @@ def write(project: Project, config: dict[str, object]) -> None:
 
 def planned(project: Project) -> set[tuple[str, ...]]:
     """Jobs (rule, set) that a dry run of `prepared` lists."""
-    said = project.run("-n", "prepared")
+    said = project.run("-n", "-p", "prepared")
     found = set()
     for block in said.split("\nrule ")[1:]:
         name, _, rest = block.partition(":")
@@ -122,11 +122,14 @@ def test_the_paper_plans_all_14_from_the_network(tmp_path: Path) -> None:
     draw_tree("btad", project.folder / "data/raw/btad", images=4, size=64)
     write(project, {"extends": "config/paper.yaml", "datasets": {"visa": {"raw": "elsewhere/visa"}}})
     assert planned(project) == both - {("fetch", "btad"), ("fetch", "visa")}
-    # A fault in the configuration that is taken when none is named: Snakemake reads a copy of it.
+    # A file that asks for nothing is no way to ask for the paper.
     write(project, {})
+    assert "config.yaml: top level: it has no experiments" in project.run("-n", fails=True)
+    # A fault in the configuration that is taken when none is named.
     with (project.folder / "config/paper.yaml").open("a", encoding="utf-8") as paper:
         paper.write("licens: {accept: all}\n")
-    assert "\nconfig/paper.yaml: top level: unknown key 'licens'" in project.run("-n", fails=True)
+    said = project.run("-n", fails=True, config=None)
+    assert "\nadaclip: error: config/paper.yaml: top level: unknown key 'licens'" in said
 
 
 def packed(folder: Path) -> bytes:

@@ -25,7 +25,7 @@ MASKED = ("mvtec", "visa", "mpdd", "btad", "ksdd", "dagm", "dtd", "isic", "colon
 
 
 def dry_run(folder: Path, *words: str) -> str:
-    return snakemake(folder, "--dry-run", *words)
+    return snakemake(folder, "--dry-run", "--printshellcmds", *words)
 
 
 def snakemake(folder: Path, *words: str) -> str:

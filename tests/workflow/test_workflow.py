@@ -130,7 +130,7 @@ def test_an_experiment_on_its_own_auxiliary_set_is_refused(project):
     project.configure(lambda config: config["experiments"]["on_beta"].update(evaluate=["gamma", "beta"]))
     process = project.start("-n")
     said, _ = process.communicate(timeout=100)
-    assert process.returncode == 1
+    assert process.returncode == 2
     assert "experiment 'on_beta': 'beta' is part of the auxiliary data (beta)" in said
     assert "Traceback" not in said
 

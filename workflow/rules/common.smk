@@ -14,13 +14,15 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from adaclip.config import extend, parse_config
+from adaclip.cli.snakemake import end, name_of
+from adaclip.config import TOGETHER, extend, parse_config, read_configs
 from adaclip.settings import as_dict
 from adaclip.data.fetched import FETCHED, drop_void_receipt, state
 from adaclip.data.licences import how_to_accept, not_accepted
 from adaclip.data.manifest import has_images
 from adaclip.data.registry import fetching_facts, load_registry, public_facts, reading_facts
 from adaclip.errors import AdaclipError
+from adaclip.paths import expand_paths
 from adaclip.plan import make_plan, part_document, plan_document, targets
 from adaclip.provenance import code_digest
 from adaclip.records import keep_records
@@ -32,23 +34,28 @@ from adaclip.results_folder import refuse_other
 BESIDE = shlex.quote(str(Path(sys.executable).parent))
 shell.prefix(f"set -euo pipefail; export PATH={BESIDE}:$PATH ADACLIP_WORKFLOW_PID=$PPID; ")
 
-WHERE = str(workflow.configfiles[-1]) if workflow.configfiles else "configuration"
-# With --configfile, Snakemake would merge the two.
-if not {"experiments", "extends"} & config.keys():
-    # What Snakemake reads is a copy in its cache; the file to mend is this one.
-    WHERE = "config/paper.yaml"
+# Snakemake drops the first of two equal keys, and reads numbers in --config as texts: what it read is not used. Every
+# file is read again, strictly, with --config on top. Only a workflow that has this one as a module gives its own values.
+FILES = [name_of(path) for path in workflow.config_settings.configfiles]
+if not FILES and not {"experiments", "extends"} & config.keys():
 
+    # Snakemake's own report names it.
     configfile: workflow.source_path("../../config/paper.yaml")
+
+    FILES = [name_of(workflow.current_basedir.join("../../config/paper.yaml").get_path_or_uri(secret_free=True))]
 
 
 try:
-    config = extend(config, WHERE)
-    CONFIG = parse_config(config, WHERE)
+    if workflow.modifier.is_main_snakefile():
+        config = read_configs(FILES, workflow.config_settings.config_args or ())
+    else:
+        config = expand_paths(extend(config, "configuration"), "configuration")
+    CONFIG = parse_config(config, TOGETHER.join(FILES) or "configuration")
     REGISTRY = load_registry(CONFIG.datasets)
     PLAN = make_plan(CONFIG, REGISTRY)
     refuse_other(CONFIG.results, CONFIG.source)
 except AdaclipError as error:
-    raise WorkflowError(str(error)) from None
+    end(error)
 
 DOCUMENT = plan_document(PLAN, {name: public_facts(REGISTRY[name]) for name in PLAN.sets})
 DATA, RESULTS = CONFIG.data, CONFIG.results
