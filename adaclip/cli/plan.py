@@ -27,6 +27,21 @@ def add_plan_verbs(verbs: Any) -> None:
     part.add_argument("--out", type=Path, required=True, metavar="FILE", help="the JSON file to write")
     check = verb(verbs, "check", _check, "check a configuration and say what it asks for")
     check.add_argument("config", type=Path, metavar="CONFIG", help="configuration file (YAML)")
+    clean = verb(
+        verbs,
+        "clean",
+        _clean,
+        "list what stands in the results of a configuration that it no longer asks for",
+        "Nothing is removed unless --remove or --everything says so.",
+    )
+    clean.add_argument("config", type=Path, metavar="CONFIG", help="configuration file (YAML)")
+    what = clean.add_mutually_exclusive_group()
+    what.add_argument("--remove", action="store_true", help="remove what is listed")
+    what.add_argument(
+        "--everything",
+        action="store_true",
+        help="remove all results of this configuration, what it drew, and Snakemake's provenance of them",
+    )
     finished = verb(verbs, "finished", _finished, "list the results folders that end in a report, the latest first")
     finished.add_argument("folder", type=Path, metavar="DIR", help="where to look, such as results")
     finished.add_argument("--configurations", action="store_true", help="list the configuration files instead")
@@ -86,6 +101,30 @@ def _check(arguments: argparse.Namespace) -> None:
     images = count_images(plan, {name: registry[name].test for name in plan.sets})
     for line in estimate(plan, images, planned_jobs(plan)).lines():
         print(line)
+
+
+def _clean(arguments: argparse.Namespace) -> None:
+    from adaclip.clean import remove_written
+    from adaclip.config import load_config
+    from adaclip.data.registry import load_registry, public_facts
+    from adaclip.plan import make_plan, plan_document
+    from adaclip.results_folder import refuse_other
+    from adaclip.stale import find_stale, remove_all
+
+    config = load_config(arguments.config)
+    registry = load_registry(config.datasets)
+    plan = make_plan(config, registry)
+    if arguments.everything:
+        for path in remove_written(plan):
+            print(f"removed {path}")
+        return
+    refuse_other(config.results, config.source)
+    document = plan_document(plan, {name: public_facts(registry[name]) for name in plan.sets})
+    stale = find_stale(document, Path(config.results))
+    if arguments.remove:
+        remove_all((*stale.cheap, *stale.costly))
+    for path in (*stale.cheap, *stale.costly):
+        print(f"removed {path}" if arguments.remove else path)
 
 
 def _finished(arguments: argparse.Namespace) -> None:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
+from base64 import urlsafe_b64encode
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from adaclip.cli import main
 from adaclip.config import load_config
+from adaclip.data.registry import load_registry, public_facts
 from adaclip.errors import UsageError
-from adaclip.files import write_json
+from adaclip.files import write_json, write_text
+from adaclip.plan import Plan, make_plan, plan_document
+from adaclip.records import keep_records
+from adaclip.report.names import figure_names, metric_names, table_names
 from adaclip.results_folder import finished, refuse_other
+from adaclip.stale import tidy
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"backbones": {"tiny": {"model": "tiny"}}, "experiments": {"one": {"title": "One", "auxiliary": ["mvtec"]}}}
@@ -25,7 +33,7 @@ def write_config(path: Path, **changes: object) -> Path:
 
 def write_plan(folder: Path, configuration: str, finished_at: int = 0) -> None:
     write_json(folder / "plan.json", {"configuration": configuration, "experiments": []})
-    (folder / "report").mkdir()
+    (folder / "report").mkdir(exist_ok=True)
     (folder / "report" / "index.html").write_text("")
     os.utime(folder / "report" / "index.html", (finished_at, finished_at))
 
@@ -71,3 +79,117 @@ def test_finished_results_are_listed_the_latest_first(tmp_path: Path, capsys) ->
     write_plan(tmp_path / "results" / "deep" / "two", "two.yaml", finished_at=200)
     write_json(tmp_path / "results" / "begun" / "plan.json", {"configuration": "begun.yaml"})
     assert [one.configuration for one in finished(tmp_path / "results")] == ["two.yaml", "one.yaml"]
+
+
+def fill(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+
+
+def standing(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def plan_of(path: Path) -> tuple[Plan, dict[str, Any]]:
+    config = load_config(path)
+    registry = load_registry(config.datasets)
+    plan = make_plan(config, registry)
+    return plan, plan_document(plan, {name: public_facts(registry[name]) for name in plan.sets})
+
+
+EXPERIMENTS = {
+    "kept": {"title": "Kept", "auxiliary": ["visa"], "evaluate": ["mvtec"]},
+    "gone": {"title": "Gone", "auxiliary": ["mvtec"], "evaluate": ["visa", "btad"], "seeds": [0, 1]},
+}
+TABLES = {"first": {"title": "First", "rows": [{"experiments": ["kept"]}]}}
+
+
+def test_what_a_plan_no_longer_asks_for_is_removed_or_named(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "results" / "own"
+    _, before = plan_of(write_config(tmp_path / "own.yaml", experiments=EXPERIMENTS, tables=TABLES))
+    _, after = plan_of(write_config(tmp_path / "own.yaml", experiments={"kept": EXPERIMENTS["kept"]}))
+    keep_records(folder)
+    for document in (before, after):
+        cheap = [f"tables/{name}" for name in table_names(document)]
+        cheap += [f"figures/{name}" for name in figure_names(document)]
+        cheap += [f"metrics/{name}" for name in metric_names(document)]
+        cheap += [f"audit/fingerprints/{name}.csv" for name in document["sets"]]
+        cheap += [f"overview/{name}/overview.json" for name in document["sets"]]
+        for name in cheap:
+            write_text(folder / name, name)
+    wanted = standing_without_records(folder) & {
+        *(f"{part}/{name}" for part, names in ASKED.items() for name in names(after)),
+        *(f"audit/fingerprints/{name}.csv" for name in after["sets"]),
+        *(f"overview/{name}/overview.json" for name in after["sets"]),
+    }
+    costly = {
+        "runs/gone/seed-0/checkpoint.safetensors",
+        "runs/kept/seed-1/checkpoint.safetensors",
+        "runs/kept/seed-0/btad/metrics.json",
+        "features/tiny/btad.safetensors",
+    }
+    asked = {"runs/kept/seed-0/checkpoint.safetensors", "runs/kept/seed-0/mvtec/metrics.json"}
+    asked |= {"features/tiny/mvtec.safetensors", "features/tiny/visa.safetensors", "logs/train/gone.log", "mine.txt"}
+    for name in costly | asked | {"parts/first/tables/first.csv", "figures/panels/btad/index.json"}:
+        write_text(folder / name, name)
+    said = tidy(after, folder, "own.yaml")
+    assert standing_without_records(folder) == wanted | costly | asked
+    assert standing(folder / "sha256") == {f"{name}.sha256" for name in wanted | costly | asked}
+    assert len(said) == 2
+    assert "removed what own.yaml no longer asks for" in said[0]
+    assert "runs/gone" in said[1]
+    assert "adaclip clean own.yaml --remove" in said[1]
+    assert main(["clean", "own.yaml"]) == 0
+    assert standing_without_records(folder) == wanted | costly | asked
+    assert main(["clean", "own.yaml", "--remove"]) == 0
+    assert standing_without_records(folder) == wanted | asked
+    assert tidy(after, folder, "own.yaml") == []
+
+
+ASKED = {"tables": table_names, "figures": figure_names, "metrics": metric_names}
+
+
+def standing_without_records(folder: Path) -> set[str]:
+    return {name for name in standing(folder) if not name.startswith("sha256/")}
+
+
+def snakemakes_record(name: str) -> str:
+    """Where Snakemake keeps what it knows of a file: its path in base64, cut into folders where it is long."""
+    text, limit = urlsafe_b64encode(name.encode()).decode(), 254
+    parts = [text[start : start + limit] for start in range(0, len(text), limit)]
+    return "/".join([*("@" + part for part in parts[:-1]), parts[-1]])
+
+
+def test_clean_removes_what_the_demo_wrote_and_nothing_else(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    demo = {"simulate": {"images": 4}, "data": "data/demo", "experiments": EXPERIMENTS}
+    write_config(tmp_path / "demo.yaml", **demo)
+    write_plan(tmp_path / "results" / "demo", "demo.yaml")
+    long = f"results/demo/runs/{'x' * 200}/seed-0/checkpoint.safetensors"
+    wrote = {"results/demo/plan.json", "results/demo/report/index.html", "results/demo/tables/results.csv", long}
+    wrote |= {f"data/demo/{kind}/mvtec/file" for kind in ("mirror", "raw", "prepared")}
+    wrote |= {"data/demo/sha256/prepared/mvtec/file.sha256", "results/demo/sha256/plan.json.sha256"}
+    wrote |= {"data/demo/raw/mvtec.fetched.json", "data/demo/raw/mvtec/.fetched.json"}
+    others = {
+        "results/own/plan.json",
+        "results/demo2/summary.json",
+        "data/raw/mvtec/mvtec.zip",
+        "results/demo/mine.txt",
+    }
+    others |= {"data/prepared/mvtec/manifest.csv", "data/demo/raw/visa/own.png", "data/demo/prepared/visa/manifest.csv"}
+    fill(tmp_path, *wrote, *others)
+    write_json(tmp_path / "data/demo/raw/mvtec/.fetched.json", {"source": "drawn", "files": []})
+    write_json(tmp_path / "results/demo/plan.json", {"configuration": "demo.yaml"})
+    records = {name: f".snakemake/metadata/{snakemakes_record(name)}" for name in wrote | others}
+    fill(tmp_path, *records.values(), ".snakemake/log/a.log")
+    assert main(["clean", "demo.yaml", "--everything"]) == 0
+    assert standing(tmp_path) == {"demo.yaml", *others, *(records[name] for name in others), ".snakemake/log/a.log"}
+    assert not (tmp_path / "data/demo/mirror").exists()
+    # Another configuration's folder is left alone.
+    write_config(tmp_path / "other.yaml", **demo, results="results/own")
+    write_json(tmp_path / "results/own/plan.json", {"configuration": "own.yaml"})
+    assert main(["clean", "other.yaml", "--everything"]) == 2
+    assert "results/own holds the results of own.yaml" in capsys.readouterr().err
+    assert (tmp_path / "results/own/plan.json").is_file()

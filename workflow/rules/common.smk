@@ -29,6 +29,7 @@ from adaclip.records import keep_records
 from adaclip.report import groups
 from adaclip.report.names import figure_names, metric_names, panel_names, table_names
 from adaclip.results_folder import refuse_other
+from adaclip.stale import tidy
 
 # The program `adaclip` of this Python, also when its environment was not activated; it ends when this Snakemake does.
 BESIDE = shlex.quote(str(Path(sys.executable).parent))

@@ -14,6 +14,12 @@ onstart:
             keep_records(folder)
         except AdaclipError as error:
             snakemake_logger.warning(f"no digests are recorded: {error}")
+    # Tables, figures and metrics of an earlier plan would stand beside those of this one.
+    try:
+        for line in tidy(DOCUMENT, Path(RESULTS), CONFIG.source):
+            snakemake_logger.info(line)
+    except AdaclipError as error:
+        raise WorkflowError(str(error)) from None
     # Before the first download, and for all sets at once; a dry run needs no consent. `fetch` asks nobody again.
     to_fetch = {job.wildcards.set for job in workflow.dag.needrun_jobs() if job.rule.name == "fetch"}
     asked = [REGISTRY[name] for name in PLAN.sets if name in to_fetch and CONFIG.simulate is None]
