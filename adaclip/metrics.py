@@ -1,8 +1,11 @@
-"""Image-level and pixel-level metrics of anomaly detection, in bounded memory.
+"""Image-level and pixel-level metrics of anomaly detection.
+
+Those of images are scikit-learn's. Those of pixels are ours: scikit-learn wants all scores at once, sorts them for each
+metric (100 times slower on 20 million scores, docs/benchmarks.md), and has no AUPRO.
 
 AUROC, F1-max, average precision and AUPRO depend on scores only through, for each distinct score of a positive, how
 many positives and negatives lie above it. Both are kept as sorted lists (`adaclip/sketch.py`), exact up to some 30
-million pixels and thinned beyond, so one pass over the pixels serves all four.
+million pixels and thinned beyond, in bounded memory, so one pass over the pixels serves all four.
 
 Every value is a fraction in [0, 1]. A metric that is undefined is NaN with a warning, never 0, as in scikit-learn.
 """
@@ -135,7 +138,8 @@ def _array(values: Any, dtype: Any = None) -> npt.NDArray[Any]:
     return np.asarray(values, dtype=dtype)
 
 
-def _image_sketches(labels: Any, scores: Any) -> tuple[Sketch, Sketch]:
+def _image_arrays(labels: Any, scores: Any) -> tuple[npt.NDArray[Any], Floats, str | None]:
+    """Labels and scores of images, both checked, and why metrics are undefined on them, if they are."""
     labels, scores = _array(labels).ravel(), _array(scores, np.float64).ravel()
     if labels.shape != scores.shape:
         raise AdaclipError(f"{labels.size} labels but {scores.size} scores: give one score for each label")
@@ -143,12 +147,8 @@ def _image_sketches(labels: Any, scores: Any) -> tuple[Sketch, Sketch]:
         raise AdaclipError("image labels must be 0 (normal) or 1 (anomalous)")
     if not np.isfinite(scores).all():
         raise AdaclipError(f"anomaly score {int((~np.isfinite(scores)).argmax())} is not finite")
-    capacity = max(1, labels.size)
-    positives = Sketch(weighted=True, dtype=np.float64, capacity=capacity)
-    negatives = Sketch(weighted=False, dtype=np.float64, capacity=capacity)
-    positives.add(scores[labels == 1])
-    negatives.add(scores[labels == 0])
-    return positives, negatives
+    positives = int((labels == 1).sum())
+    return labels, scores, _one_class(positives, labels.size - positives, "images")
 
 
 IMAGE_METRICS = ("auroc", "f1_max", "ap")
@@ -172,12 +172,19 @@ def image_metrics(labels: Any, scores: Any) -> MetricResult:
         >>> image_metrics([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])["auroc"]
         0.75
     """
-    positives, negatives = _image_sketches(labels, scores)
-    reason = _one_class(positives.total, negatives.total, "images")
+    labels, scores, reason = _image_arrays(labels, scores)
     if reason is not None:
         return _undefined(IMAGE_METRICS, reason)
-    ranking = _rank(positives, negatives)
-    values = {"auroc": ranking.auroc(), "f1_max": ranking.f1_max(), "ap": ranking.average_precision()}
+    from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+
+    precision, recall, _ = precision_recall_curve(labels, scores)
+    # Where both are zero F1 is zero.
+    f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(np.float64).tiny)
+    values = {
+        "auroc": float(roc_auc_score(labels, scores)),
+        "f1_max": float(f1.max()),
+        "ap": float(average_precision_score(labels, scores)),
+    }
     return MetricResult(values, {})
 
 
@@ -192,10 +199,18 @@ def image_curves(labels: Any, scores: Any, points: int = 200) -> dict[str, dict[
     Returns:
         `roc` with `fpr` and `tpr`, `pr` with `recall` and `precision`.
     """
-    positives, negatives = _image_sketches(labels, scores)
-    if _one_class(positives.total, negatives.total, "images") is not None:
+    labels, scores, reason = _image_arrays(labels, scores)
+    if reason is not None:
         return None
-    return _curves(_rank(positives, negatives), points)
+    from sklearn.metrics import precision_recall_curve, roc_curve
+
+    fpr, tpr, _ = roc_curve(labels, scores)
+    precision, recall, _ = precision_recall_curve(labels, scores)
+    # From the highest score down, without the end at no recall, where there is no precision.
+    return {
+        "roc": _thinned(("fpr", "tpr"), fpr, tpr, points),
+        "pr": _thinned(("recall", "precision"), recall[-2::-1], precision[-2::-1], points),
+    }
 
 
 def _curves(ranking: _Ranking, points: int) -> dict[str, dict[str, list[float]]]:
