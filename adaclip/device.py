@@ -64,7 +64,7 @@ def _free_gpu(count: int) -> int:
     while True:
         for index in range(count):
             path = Path(tempfile.gettempdir()) / f"adaclip-gpu-{os.getuid()}-{visible[index]}.lock"
-            stream = path.open("a")
+            stream = path.open("a", encoding="utf-8")
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -39,6 +39,7 @@ def predictions(
     *,
     workers: int = 0,
     title: str | None = None,
+    failed: dict[int, str] | None = None,
 ) -> Iterator[tuple[Batch, Tensor, Tensor]]:
     """Go through a set in order.
 
@@ -49,6 +50,7 @@ def predictions(
         settings: batch size, precision and smoothing.
         workers: processes that decode.
         title: of a progress bar, or None for none.
+        failed: as for `batches`: filled with why images could not be read, or None to end with the first.
 
     Yields:
         A batch, its smoothed anomaly maps (batch, S, S) and its anomaly scores (batch,), in fp32 on the model's device.
@@ -62,7 +64,7 @@ def predictions(
     dataset = ImageSet(rows, model.backbone.image_size)
     words_cache: dict[str, Tensor] = {}
     with progress(len(rows), title) as bar:
-        for batch in batches(dataset, settings.batch_size, workers=workers, pin=device.type == "cuda"):
+        for batch in batches(dataset, settings.batch_size, workers=workers, pin=device.type == "cuda", failed=failed):
             moved = batch.to(device)
             embedding = None
             if embeddings is not None and model.uses_image_embedding:

@@ -241,7 +241,7 @@ class Judge:
             cost: seconds, images, device and memory.
         """
         metrics, curves = self._summarise()
-        with write_whole(out / "scores.csv") as part, part.open("w", newline="") as stream:
+        with write_whole(out / "scores.csv") as part, part.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
             writer.writerow(SCORES)
             writer.writerows(self._records)

@@ -100,5 +100,6 @@ def folder_digest(path: str | Path) -> str | None:
             except FileNotFoundError:
                 facts = os.lstat(file)  # a link may lead nowhere
             place = "." if not relative else name if relative == "." else f"{relative}{os.sep}{name}"
-            digest.update(f"{place}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+            line = f"{place}\0{facts.st_size}\0{facts.st_mtime_ns}\n"
+            digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:16]

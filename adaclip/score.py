@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +13,33 @@ import torch
 from PIL import Image
 
 from adaclip.checkpoint import load_model
-from adaclip.data.decode import SUFFIXES, size_of
+from adaclip.data.decode import SUFFIXES, UNREAD, size_of
 from adaclip.data.rows import Row
-from adaclip.errors import AdaclipError
+from adaclip.errors import AdaclipError, UsageError
 from adaclip.evaluate import predictions
-from adaclip.files import check_writable, write_whole
+from adaclip.files import check_writable, remove, write_whole
 from adaclip.settings import BackboneSettings, EvaluateSettings
+
+#: So many of the images that could not be scored are named.
+_SHOWN = 5
+
+
+@dataclass
+class Found:
+    """What a folder holds.
+
+    Attributes:
+        images: paths relative to it, sorted.
+        hidden: how many image files were skipped because their names, or those of folders above, say that they are
+            none of the user's: hidden ones, and what macOS leaves in `__MACOSX`.
+        unread: the same of pictures in formats that are not read, relative.
+        faults: what could not be looked at, by its relative path.
+    """
+
+    images: list[str] = field(default_factory=list)
+    hidden: int = 0
+    unread: list[str] = field(default_factory=list)
+    faults: dict[str, str] = field(default_factory=dict)
 
 
 def score_folder(
@@ -28,10 +52,12 @@ def score_folder(
     *,
     device: torch.device,
     workers: int = 0,
+    say: Callable[[str], object] = lambda text: None,
 ) -> None:
     """Write `scores.csv` (image, anomaly_score, map_max) and one heat map `maps/<image>.png` for each image.
 
-    A heat map has the image's size and 8 bits: 0 is P(abnormal) = 0, 255 is 1.
+    A heat map has the image's size and 8 bits: 0 is P(abnormal) = 0, 255 is 1. Images that cannot be read cost nothing
+    but themselves: the error that names them comes when all others are written.
 
     Args:
         checkpoint: of `adaclip train`, or a released one (`.pth`, `.pt` ...).
@@ -42,29 +68,142 @@ def score_folder(
         out: the folder to write.
         device: where to compute.
         workers: processes that decode.
+        say: is told what was skipped.
 
     Raises:
-        AdaclipError: no images, or one that cannot be read.
-        UsageError: a released checkpoint without backbone settings, or ours with others than its own.
+        AdaclipError: no images, or some that cannot be read.
+        UsageError: a released checkpoint without backbone settings, ours with others than its own, or an `out` that
+            lies in `images`, or the other way round, so that heat maps would be scored.
     """
     check_writable(out / "scores.csv")
     if not images.is_dir():
         raise AdaclipError(f"no such folder: {images}")
-    paths = sorted(path for path in images.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise AdaclipError(f"no images ({', '.join(sorted(SUFFIXES))}) in {images}")
+    source, target = images.resolve(), out.resolve()
+    if source == target or source in target.parents or target / "maps" in (source, *source.parents):
+        raise UsageError(f"{out} lies in {images}, so that heat maps would be scored as images: give another folder")
+    found = find_images(images)
+    for text in _notes(found):
+        say(text)
+    if not found.images:
+        why = next(iter(found.faults.values()), f"no images ({', '.join(sorted(SUFFIXES))}) in {images}")
+        raise AdaclipError(why)
     model, _ = load_model(checkpoint, device, backbone)
-    rows = [
-        Row("", category, category, path, path.relative_to(images).as_posix(), None, 0, "", False) for path in paths
-    ]
-    with write_whole(out / "scores.csv") as part, part.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(("image", "anomaly_score", "map_max"))
-        for batch, maps, scores in predictions(model, rows, None, settings, workers=workers, title="scoring"):
+    rows = [Row("", category, category, images / name, name, None, 0, "", False) for name in found.images]
+    scores: list[tuple[str, float, float]] = []
+    unreadable: dict[int, str] = {}
+    before = _scored_before(out)
+    ended: AdaclipError | None = None
+    try:
+        for batch, maps, values in predictions(
+            model, rows, None, settings, workers=workers, title="scoring", failed=unreadable
+        ):
             for position, index in enumerate(batch.index.tolist()):
                 row = rows[index]
-                writer.writerow((row.relative, float(scores[position]), float(maps[position].max())))
-                _write_map(out / "maps" / f"{row.relative}.png", maps[position].cpu().numpy(), row.image)
+                try:
+                    _write_map(_map_of(out, row.relative), maps[position].cpu().numpy(), row.image)
+                except AdaclipError as error:
+                    unreadable[index] = str(error)
+                    continue
+                scores.append((row.relative, float(values[position]), float(maps[position].max())))
+    except AdaclipError as error:
+        # A process that decodes was killed, say: what is computed by then is written.
+        if not scores:
+            raise
+        ended = error
+    found.faults |= {rows[index].relative: text for index, text in unreadable.items()}
+    if ended is not None:
+        done = {name for name, _, _ in scores} | found.faults.keys()
+        found.faults |= {name: str(ended) for name in found.images if name not in done}
+    if not scores:
+        raise AdaclipError(_summary(found.faults, 0, "nothing is written"))
+    # A map of an earlier call beside scores of this one would pass for one of this call's.
+    for name in before - {name for name, _, _ in scores}:
+        remove(_map_of(out, name))
+    with write_whole(out / "scores.csv") as part, part.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("image", "anomaly_score", "map_max"))
+        writer.writerows(scores)
+    if found.faults:
+        raise AdaclipError(_summary(found.faults, len(scores), f"the other {len(scores)} are in {out / 'scores.csv'}"))
+
+
+def find_images(folder: Path) -> Found:
+    """The images in a folder and its subfolders, those behind links among them."""
+    found = Found()
+    seen: set[str] = set()
+
+    def note(error: OSError) -> None:
+        name = os.path.relpath(str(error.filename), folder)
+        found.faults[name] = f"cannot look into {error.filename}: {error.strerror or error}"
+
+    for top, below, files in os.walk(folder, onerror=note, followlinks=True):
+        place = os.path.realpath(top)
+        if place in seen:
+            # A link to a folder above, or a second one to the same folder.
+            below.clear()
+            continue
+        seen.add(place)
+        below.sort()
+        for name in files:
+            path = Path(top, name)
+            if path.suffix.lower() in SUFFIXES | UNREAD:
+                _sort_in(found, path.relative_to(folder), path.is_file() or path.is_symlink())
+    found.images.sort()
+    return found
+
+
+def _sort_in(found: Found, path: Path, is_file: bool) -> None:
+    name = path.as_posix()
+    if any(part.startswith((".", "__MACOSX")) for part in path.parts):
+        found.hidden += 1
+    elif path.suffix.lower() in UNREAD:
+        found.unread.append(name)
+    elif not _is_utf8(name):
+        found.faults[name] = f"the name of {os.fsencode(name)!r} is not in UTF-8: rename it"
+    elif not is_file:
+        # A pipe, say, which would be waited for without end.
+        found.faults[name] = f"{name} is no ordinary file"
+    else:
+        found.images.append(name)
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _notes(found: Found) -> list[str]:
+    notes = []
+    if found.hidden:
+        notes.append(f"{found.hidden} hidden image files are skipped")
+    if found.unread:
+        such = f"such as {min(found.unread)}: save them as PNG"
+        notes.append(f"{len(found.unread)} pictures are in a format that is not read, {such}")
+    return notes
+
+
+def _summary(faults: dict[str, str], scored: int, others: str) -> str:
+    """One line on the images that could not be scored, and what became of the others."""
+    texts = list(dict.fromkeys(faults[name] for name in sorted(faults)))
+    more = f"; and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    shown = "; ".join(texts[:_SHOWN])
+    return f"{len(faults)} of {len(faults) + scored} images are not scored: {shown}{more} ({others})"
+
+
+def _map_of(out: Path, name: str) -> Path:
+    return out / "maps" / f"{name}.png"
+
+
+def _scored_before(out: Path) -> set[str]:
+    """Names in the scores that an earlier call left."""
+    try:
+        with (out / "scores.csv").open(newline="", encoding="utf-8") as stream:
+            return {name for row in csv.DictReader(stream) if (name := row.get("image")) and ".." not in name}
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return set()
 
 
 def _write_map(path: Path, values: np.ndarray, image: Path) -> None:

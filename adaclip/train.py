@@ -140,7 +140,7 @@ def train(
     }
     # First: it refuses parameters that are not finite, and then nothing is written.
     save_checkpoint(network, out, provenance)
-    with write_whole(history) as part, part.open("w", newline="") as stream:
+    with write_whole(history) as part, part.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, HISTORY)
         writer.writeheader()
         writer.writerows(rows_written)

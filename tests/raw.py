@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from pathlib import Path
 
@@ -14,7 +15,7 @@ SIZE = (12, 9)
 def draw_image(path: Path, mode: str = "RGB", size: tuple[int, int] = SIZE, kind: str | None = None) -> Path:
     """An image of noise that its path decides, so that no two are equal; `kind` overrides the format of its name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(zlib.crc32(str(path).encode()))
+    rng = np.random.default_rng(zlib.crc32(os.fsencode(path)))
     pixels = rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     Image.fromarray(pixels).convert(mode).save(path, format=kind)
     return path

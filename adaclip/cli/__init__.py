@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from adaclip.cli.audit import add_audit_verbs
 from adaclip.cli.data import add_data
+from adaclip.cli.encoding import use_utf8
 from adaclip.cli.model import add_model_verbs
 from adaclip.cli.plan import add_plan_verbs
 from adaclip.cli.report import add_report_verbs
@@ -36,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is not None:
         return _run(build_parser().parse_args(argv))
+    use_utf8()
     with ending_at_once():
         gc.set_threshold(200_000)
         arguments = build_parser().parse_args(namespace=argparse.Namespace(own_process=True))

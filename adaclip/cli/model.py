@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -284,4 +285,5 @@ def _score(arguments: argparse.Namespace) -> None:
         arguments.out,
         device=take_device(arguments.device, arguments.threads),
         workers=arguments.workers,
+        say=lambda text: print(f"adaclip: note: {text}", file=sys.stderr),
     )

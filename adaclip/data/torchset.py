@@ -151,6 +151,7 @@ def batches(
     order: Sequence[int] | None = None,
     workers: int = 0,
     pin: bool = False,
+    failed: dict[int, str] | None = None,
 ) -> Iterator[Batch]:
     """Batches of a set.
 
@@ -160,6 +161,8 @@ def batches(
         order: indices to go through, default all in order.
         workers: processes that decode.
         pin: put batches into pinned memory, for a GPU.
+        failed: is filled with the reasons why images could not be read, by index, which are left out then; None ends
+            with the first of them.
 
     Raises:
         AdaclipError: an image cannot be read, or a process that decodes was killed.
@@ -179,7 +182,7 @@ def batches(
         found = iter(loader)
     while True:
         try:
-            batch = next(found)
+            batch, failures = next(found)
         except StopIteration:
             return
         except RuntimeError as error:
@@ -189,19 +192,26 @@ def batches(
                 "a process that decodes images was killed from outside, most likely for want of memory: "
                 "free some, or use fewer processes (--workers 0)"
             ) from error
-        if isinstance(batch, str):
-            raise AdaclipError(batch)
-        yield batch
+        if failures and failed is None:
+            raise AdaclipError(next(iter(failures.values())))
+        if failed is not None:
+            failed |= failures
+        if batch is not None:
+            yield batch
 
 
 def _start_worker(parent: int, worker: int) -> None:
     end_with_parent(parent)
 
 
-def _collate(samples: list[Sample]) -> Batch | str:
-    for sample in samples:
-        if sample.failure:
-            return sample.failure
+def _collate(samples: list[Sample]) -> tuple[Batch | None, dict[int, str]]:
+    """A batch of what could be read, and why the rest could not, by index."""
+    failures = {sample.index: sample.failure for sample in samples if sample.failure}
+    samples = [sample for sample in samples if not sample.failure]
+    return (_batch_of(samples) if samples else None), failures
+
+
+def _batch_of(samples: list[Sample]) -> Batch:
     return Batch(
         index=torch.tensor([sample.index for sample in samples]),
         images=torch.stack([sample.image for sample in samples]),

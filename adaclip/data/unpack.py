@@ -6,6 +6,7 @@ import contextlib
 import lzma
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -20,7 +21,7 @@ from adaclip.errors import AdaclipError
 from adaclip.files import work_folder
 from adaclip.progress import progress
 
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError)
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, struct.error, UnicodeDecodeError)
 _CHUNK = 1 << 20
 
 
@@ -101,17 +102,67 @@ class _Ledger:
             )
         if self.size > self.free:
             raise _Refused(f"its files have more than the {self.free / 1e9:.3g} GB that are free on the disk")
-        path = PurePosixPath(name)
-        # Backslashes and drive letters are paths to some archivers, and to those who unpack on their systems.
-        if path.is_absolute() or ".." in path.parts or "\0" in name or PureWindowsPath(name).drive or "\\" in name:
+        path = path_of(name)
+        if path is None:
             raise _Refused(f"its member {name!r} lies outside the folder that it is unpacked to")
         return self.target / path
 
 
+def path_of(name: str) -> PurePosixPath | None:
+    """The path of a member; None for one that leaves the folder on this system or another.
+
+    Archives that were written on Windows may have backslashes between folders, against the format. They separate here
+    as they do there, so that the same is refused: `..\\x`, `\\x`, `C:\\x`, a server's name.
+    """
+    path = PurePosixPath(name.replace("\\", "/"))
+    leaves = path.is_absolute() or ".." in path.parts or "\0" in name or PureWindowsPath(name).drive
+    return None if leaves else path
+
+
+def _check_name(name: str) -> None:
+    """Refuse a name that is not in UTF-8: read in a wrong encoding, its words would be asked of the model."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raw = name.encode("utf-8", "surrogateescape")
+        raise _Refused(f"the name of its member {raw!r} is not in UTF-8: {_PACK_AGAIN}") from None
+
+
+_PACK_AGAIN = "unpack it by hand, rename what is named so, and give the folder"
+
+
+def _name_in_zip(member: zipfile.ZipInfo) -> str:
+    """The name of a member: UTF-8 by its flag, by a field of its own or by its bytes, or refused.
+
+    Python takes all others for code page 437, which few are written in: what comes out may be no word at all.
+    """
+    if member.flag_bits & _UTF8_NAME or member.filename.isascii():
+        return member.filename
+    raw = member.orig_filename.encode("cp437")
+    extra = member.extra
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        if kind == _UNICODE_PATH and size > 5 and struct.unpack_from("<L", extra, 5)[0] == zlib.crc32(raw):
+            raw = extra[9 : 4 + size]
+        extra = extra[4 + size :]
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise _Refused(
+            f"the name of its member {raw!r} is not in UTF-8, and nothing says in which encoding it is: {_PACK_AGAIN}"
+        ) from None
+
+
+#: The bit of a member's flags that says that its name is in UTF-8, and Info-ZIP's field with such a name.
+_UTF8_NAME = 0x800
+_UNICODE_PATH = 0x7075
+
+
 def _unpack_tar(archive: Path, target: Path, limits: Limits, mode: Literal["r:", "r:gz", "r:bz2", "r:xz"]) -> None:
     ledger = _Ledger(target, limits)
-    with tarfile.open(archive, mode) as tar, _bar(archive) as show:
+    with tarfile.open(archive, mode, encoding="utf-8", errors="surrogateescape") as tar, _bar(archive) as show:
         for member in tar:
+            _check_name(member.name)
             path = ledger.place(member.name, member.size)
             if member.isdir():
                 path.mkdir(parents=True, exist_ok=True)
@@ -130,14 +181,14 @@ def _unpack_zip(archive: Path, target: Path, limits: Limits) -> None:
     ledger = _Ledger(target, limits)
     with zipfile.ZipFile(archive) as compressed, _bar(archive) as show:
         members = compressed.infolist()
-        places = [ledger.place(member.filename, member.file_size) for member in members]
+        places = [ledger.place(_name_in_zip(member), member.file_size) for member in members]
         for member, path in zip(members, places, strict=True):
             mode = member.external_attr >> 16
             if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise _Refused(f"its member {member.filename!r} is a link or a special file")
             if member.flag_bits & 0x1:
                 raise _Refused(f"its member {member.filename!r} is encrypted")
-            if member.is_dir():
+            if member.filename.endswith(("/", "\\")):
                 path.mkdir(parents=True, exist_ok=True)
                 continue
             try:
@@ -158,6 +209,9 @@ def _unpack_7z(archive: Path, target: Path, limits: Limits) -> None:
         with py7zr.SevenZipFile(archive) as packed:
             for member in packed.list():
                 ledger.place(member.filename, member.uncompressed or 0)
+                # Here the library writes, which takes a backslash for a letter.
+                if "\\" in member.filename:
+                    raise _Refused(f"its member {member.filename!r} has a backslash in its name: {_PACK_AGAIN}")
                 if not (member.is_file or member.is_directory):
                     raise _Refused(f"its member {member.filename!r} is a link or a special file")
             packed.extractall(target)
@@ -180,8 +234,14 @@ _READERS: dict[str, Callable[[Path, Path, Limits], None]] = {
 
 
 def _write(path: Path, chunks: Iterable[bytes], size: int) -> None:
-    """Write a member, which may not be longer than it says."""
+    """Write a member, which may not be longer than it says; one that is there already must be the same."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_file():
+        with path.open("rb") as known:
+            same = all(known.read(len(chunk)) == chunk for chunk in chunks) and not known.read(1)
+        if not same:
+            raise _Refused(f"it holds two files called {path.name!r} in one folder, and they differ")
+        return
     left = size
     with path.open("wb") as stream:
         for chunk in chunks:

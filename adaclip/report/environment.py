@@ -73,7 +73,7 @@ def _packages() -> dict[str, str]:
 def _processor() -> str:
     """The processor's name, which only /proc says on Linux."""
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     except OSError:

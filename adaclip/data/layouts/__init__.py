@@ -11,7 +11,7 @@ from pathlib import Path
 
 from adaclip.data.decode import SUFFIXES, UNREAD
 from adaclip.data.layouts import colondb, dagm, folders, headct, ksdd, listing, meta, mvtec, pairs, table, visa
-from adaclip.data.layouts.common import Item, Layout, Reading, subfolders
+from adaclip.data.layouts.common import Item, Layout, Reading, check_names, subfolders
 from adaclip.data.options import Options, options_of
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
@@ -113,6 +113,8 @@ def read_recognised(root: Path, name: str, top: Path, dataset: Dataset) -> Origi
     reading = layout.read(top, dataset, options)
     if not reading.items:
         raise AdaclipError(f"data set '{dataset.id}': no image in {root} (layout {name})")
+    for item in reading.items:
+        check_names(item, root)
     items = sorted(reading.items, key=lambda item: (item.category, item.split, str(item.image), item.name))
     notes = [*reading.notes, *listing.unread(_levels(root), root, top, name), *_unused(top, items)]
     where = f" in {top.relative_to(root).as_posix()}" if top != root else ""

@@ -75,6 +75,23 @@ class Layout(Protocol):
         """The images below `top`."""
 
 
+def check_names(item: Item, root: Path) -> None:
+    """Refuse names that are not in UTF-8: no manifest holds them, and read in a wrong encoding they are other words.
+
+    Args:
+        item: an image; the folder that was given may have any name.
+        root: that folder.
+
+    Raises:
+        AdaclipError: the name of the image, of its mask, of a folder between, or of the folder that names a category.
+    """
+    paths = [str(path.relative_to(root)) for path in (item.image, item.mask) if path is not None]
+    for name in (*paths, item.category, item.defect):
+        if not name.isascii() and any("\udc80" <= letter <= "\udcff" for letter in name):
+            raw = os.fsencode(name)
+            raise AdaclipError(f"the name of {raw!r} in {root} is not in UTF-8: rename it (convmv does so for many)")
+
+
 def subfolders(folder: Path) -> list[Path]:
     """Folders in a folder, sorted, without hidden ones and what archivers of some systems add."""
     with os.scandir(folder) as entries:
