@@ -352,3 +352,14 @@ def test_a_layout_that_the_registry_asks_for(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(AdaclipError, match=r"is not in a known layout .*it holds nothing"):
         recognise(tmp_path / "empty", dataset_for("mine"))
+
+
+def test_labels_beside_images_of_another_set_do_not_make_it_kolektorsdd(tmp_path: Path) -> None:
+    draw_image(tmp_path / "images" / "Part0.jpg", mode="L")
+    draw_mask(tmp_path / "images" / "Part0_label.bmp")
+    try:
+        original = read_original(tmp_path, dataset_for("own"))
+    except AdaclipError:
+        return
+    assert original.layout != "ksdd"
+    assert all(item.box is None for item in original.reading.items)

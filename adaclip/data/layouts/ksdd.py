@@ -9,6 +9,7 @@ reference, drawn by a seed; the defective ones all are. `whole` leaves the image
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,13 +21,16 @@ from adaclip.data.registry import Dataset
 TITLE = "KolektorSDD items (<item>/<part>.jpg, <item>/<part>_label.bmp)"
 OPTIONS = ("ksdd_cut", "seed")
 ENDING = "_label"
+ITEM = re.compile(r"kos\d+", re.IGNORECASE)
 #: One of so many normal thirds is kept.
 KEPT = 4
 
 
 def recognise(folder: Path) -> bool:
-    """A folder in which an image has its label beside it."""
+    """An item in which an image has its label beside it; other sets that have such labels are not to be cut."""
     for below in subfolders(folder):
+        if not ITEM.fullmatch(below.name):
+            continue
         stems = {path.stem for path in images_in(below)}
         if any(stem + ENDING in stems for stem in stems):
             return True
