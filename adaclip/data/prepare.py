@@ -27,6 +27,9 @@ from adaclip.parallel import each
 #: What a prepared set consists of; a folder with anything else in it is not replaced.
 CONTENT = frozenset({"images", "masks", "manifest.csv", "prepared.json", "meta.json", SUMS})
 
+#: So many of the images that cannot be used are named.
+_SHOWN = 5
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -206,8 +209,23 @@ def _place_all(
         (out / folder).mkdir(parents=True, exist_ok=True)
     # Parts of one image are read together, so that no file is read twice.
     groups = [list(group) for _, group in itertools.groupby(items, key=lambda item: item.image)]
-    parts = each(functools.partial(place, dataset, out, options), groups, jobs, title)
-    return [image for part in parts for image in part]
+    parts = each(functools.partial(_place_or_fault, dataset, out, options), groups, jobs, title)
+    faults = [part for part in parts if isinstance(part, AdaclipError)]
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+        shown = "; ".join(map(str, faults[:_SHOWN]))
+        raise type(faults[0])(f"{len(faults)} of {len(groups)} images cannot be used: {shown}{more}")
+    return [image for part in parts if not isinstance(part, AdaclipError) for image in part]
+
+
+def _place_or_fault(dataset: str, out: Path, options: Options, items: Sequence[Item]) -> list[Placed] | AdaclipError:
+    """What `place` gives, or why it does not: who mends one file wants to know of the next as well."""
+    try:
+        return place(dataset, out, options, items)
+    except AdaclipError as fault:
+        return fault
 
 
 def _swap(new: Path, out: Path) -> None:

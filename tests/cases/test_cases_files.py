@@ -185,6 +185,22 @@ def test_a_suffix_that_lies_about_the_content(tmp_path: Path, content: bytes, re
     assert reason in refused(path)
 
 
+@pytest.mark.parametrize(("images", "jobs"), [(9, 1), (40, 2)])
+def test_all_files_that_cannot_be_used_are_named(tmp_path: Path, images: int, jobs: int) -> None:
+    """Not the first only, which would have to be mended to hear of the second."""
+    for number in range(images):
+        draw_image(tmp_path / f"raw/{'good' if number % 2 else 'bad'}/{number}.png")
+    for number in range(7):
+        (tmp_path / f"raw/{'good' if number % 2 else 'bad'}/{number}.png").write_bytes(b"" if number % 3 else b"words")
+    with pytest.raises(AdaclipError) as caught:
+        prepare(dataset_for("own", {}), tmp_path / "raw", tmp_path / "out", jobs=jobs)
+    text = str(caught.value)
+    assert text.startswith(f"7 of {images} images cannot be used: ")
+    assert text.endswith("; and 2 more")
+    assert text.count(".png is empty") + text.count(".png: it is no image") == 5
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "JPEG2000", "GIF", "PPM"])
 def test_half_a_file_is_named_as_such(tmp_path: Path, kind: str) -> None:
     stream = io.BytesIO()
