@@ -8,11 +8,11 @@ from pathlib import Path
 from adaclip.data.fetched import fetched_archives
 from adaclip.data.layouts import Original, UnknownLayout, read_recognised, recognise
 from adaclip.data.layouts.common import images_in
+from adaclip.data.layouts.unused import ARCHIVES
 from adaclip.data.registry import Dataset
 from adaclip.data.unpack import Limits, unpack
 from adaclip.errors import AdaclipError
 
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".7z")
 #: An archive may hold archives, and those again.
 ROUNDS = 2
 
@@ -40,13 +40,13 @@ def open_original(raw: Path, dataset: Dataset, work: Path, limits: Limits | None
         if waiting:
             folder = _unpack_all(waiting, work / f"unpacked{number}", limits)
         try:
-            layout, top = recognise(folder, dataset)
+            found = recognise(folder, dataset)
         except UnknownLayout:
             waiting = _archives(folder)
             if not waiting or number == ROUNDS:
                 raise
         else:
-            return read_recognised(folder, layout, top, dataset)
+            return read_recognised(folder, found, dataset)
     raise AssertionError("the last round raises or returns")
 
 

@@ -68,6 +68,9 @@ class Dataset:
         arrangement: `original` or `repackaged` where only such a source will do, or `any`.
         layout: name of the raw layout, or `auto`.
         options: how the original is read; empty means the defaults.
+        normal: names of folders whose images are normal, besides the words that are known.
+        anomalous: names of folders whose images are anomalous, likewise.
+        unused: `refuse` or `allow` that many images below the original are no part of the set.
         raw: the user's own original (a folder or an archive), or None for the usual place.
         url: the page that it comes from, or "".
         pages: further pages for a download by hand.
@@ -91,6 +94,9 @@ class Dataset:
     arrangement: str = "any"
     layout: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
+    normal: tuple[str, ...] = ()
+    anomalous: tuple[str, ...] = ()
+    unused: str = "refuse"
     raw: str | None = None
     url: str = ""
     pages: tuple[str, ...] = ()
@@ -162,6 +168,9 @@ def _dataset(name: str, entry: Mapping[str, Any]) -> Dataset:
         arrangement=entry.get("arrangement", "any"),
         layout=entry.get("layout", "auto"),
         options=dict(entry.get("options", {})),
+        normal=tuple(entry.get("normal", ())),
+        anomalous=tuple(entry.get("anomalous", ())),
+        unused=entry.get("unused", "refuse"),
         raw=entry.get("raw"),
         url=entry.get("url", ""),
         pages=tuple(entry.get("pages", ())),
@@ -229,6 +238,9 @@ def reading_facts(dataset: Dataset) -> dict[str, Any]:
         "arrangement": dataset.arrangement,
         "layout": dataset.layout,
         "options": dict(dataset.options),
+        "normal": list(dataset.normal),
+        "anomalous": list(dataset.anomalous),
+        "unused": dataset.unused,
     }
 
 

@@ -221,14 +221,14 @@ def test_a_mask_that_nobody_drew_is_said_so(raw: Path) -> None:
 def test_outlines_beside_each_image_are_no_listing(raw: Path) -> None:
     folders(raw)
     (raw / "good/1.json").write_text(json.dumps({"imagePath": "1.png", "shapes": []}), encoding="utf-8")
-    assert run(raw).layout == "folders"
+    assert run(raw, unused="allow").layout == "folders"
 
 
 def test_a_file_that_names_no_image_is_worth_a_note(raw: Path) -> None:
     folders(raw)
     (raw / "package.json").write_text('{"name": "holiday photos"}', encoding="utf-8")
     (raw / "weather.csv").write_text("day,degrees\n1,20\n", encoding="utf-8")
-    result = run(raw)
+    result = run(raw, unused="allow")
     assert result.layout == "folders"
     assert any("package.json is not read: is an object with the keys name" in note for note in result.notes)
     assert any("weather.csv is not read: has no column image" in note for note in result.notes)
@@ -238,7 +238,7 @@ def test_the_user_may_say_which_layout_to_read(raw: Path) -> None:
     folders(raw)
     (raw / "labels.csv").write_text("file;kind\na.png;0\n", encoding="utf-8")
     assert "layout: folders" in refused(raw)
-    result = run(raw, layout="folders")
+    result = run(raw, layout="folders", unused="allow")
     assert result.layout == "folders"
     assert any("labels.csv is not read" in note for note in result.notes)
 

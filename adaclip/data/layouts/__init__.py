@@ -1,22 +1,28 @@
-"""Raw layouts: how the originals lie on disk. One small module for each, recognised by content."""
+"""Raw layouts: how the originals lie on disk, recognised by content.
+
+Layouts with files or names of their own have a small module each; trees of folders that say what they hold are
+understood together, in `tree.py`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adaclip.data.decode import SUFFIXES, UNREAD
-from adaclip.data.layouts import colondb, dagm, folders, headct, ksdd, listing, meta, mvtec, pairs, table, visa
+from adaclip.data.layouts import colondb, dagm, headct, ksdd, listing, meta, table, visa
 from adaclip.data.layouts.common import Item, Layout, Reading, check_names, subfolders
+from adaclip.data.layouts.kinds import plain
+from adaclip.data.layouts.tree import TITLES, Tree, read_tree, recognise_tree
+from adaclip.data.layouts.unused import archive_notes, unused_notes
+from adaclip.data.layouts.walking import Folder, folders_below
 from adaclip.data.options import Options, options_of
 from adaclip.data.registry import Dataset
-from adaclip.errors import AdaclipError
+from adaclip.errors import AdaclipError, UsageError
 
-#: In the order in which they are tried: the more specific first.
+#: In the order in which they are tried: the more specific first. The trees come before colondb.
 LAYOUTS: dict[str, Layout] = {
     "csv": table,
     "meta": meta,
@@ -24,17 +30,31 @@ LAYOUTS: dict[str, Layout] = {
     "ksdd": ksdd,
     "dagm": dagm,
     "headct": headct,
-    "mvtec": mvtec,
-    "colondb": colondb,
-    "pairs": pairs,
-    "folders": folders,
 }
+AFTER_TREES: dict[str, Layout] = {"colondb": colondb}
 #: Archives like to wrap their content in folders: so many are looked into.
 DEPTH = 3
 
 
 class UnknownLayout(AdaclipError):
-    """No layout fits what is there."""
+    """No layout fits; what is packed may hold one."""
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What was recognised.
+
+    Attributes:
+        layout: its name.
+        top: the folder where it begins.
+        folders: all folders below the one that was given.
+        tree: what was understood, for the layouts of `tree.py`.
+    """
+
+    layout: str
+    top: Path
+    folders: Sequence[Folder]
+    tree: Tree | None = None
 
 
 @dataclass(frozen=True)
@@ -58,35 +78,38 @@ class Original:
     reading: Reading
 
 
-def recognise(root: Path, dataset: Dataset) -> tuple[str, Path]:
+def recognise(root: Path, dataset: Dataset) -> Recognised:
     """Find the layout of an original and the folder where it begins.
 
     Args:
-        root: folder that the user or the archive gave; the layout may begin up to three folders below.
+        root: folder that the user or the archive gave; a layout with files of its own may begin up to three folders
+            below, a tree of folders anywhere.
         dataset: its registry entry, whose `layout` is obeyed unless it is auto.
-
-    Returns:
-        The layout's name and its top folder; of several folders at one depth the one whose path names the set, else
-        the first.
 
     Raises:
         UnknownLayout: no layout fits; what is there is named.
-        AdaclipError: a listing with a fault, or several.
+        AdaclipError: a listing with a fault, several folders that fit, or names that nobody can read surely.
+        UsageError: the entry says what is normal where folders do not decide it, or of folders that are not there.
     """
     if not root.is_dir():
         raise AdaclipError(f"data set '{dataset.id}': no such folder: {root}")
+    folders = folders_below(root)
     levels = list(_levels(root))
     ours = [folder for level in levels for folder in level if _names(folder.relative_to(root), dataset)]
     listed = listing.find(levels, dataset, ours)
     if listed is not None:
-        return listed
-    names = [name for name in LAYOUTS if name not in listing.LAYOUTS] if dataset.layout == "auto" else [dataset.layout]
-    for name in names:
-        for level in levels:
-            fitting = [folder for folder in level if LAYOUTS[name].recognise(folder)]
-            if fitting:
-                named = [folder for folder in fitting if _names(folder.relative_to(root), dataset)]
-                return name, (named or fitting)[0]
+        return Recognised(*listed, folders)
+    for layouts in (LAYOUTS, TITLES, AFTER_TREES):
+        names = [name for name in layouts if dataset.layout == name or (dataset.layout == "auto" and name not in listing.LAYOUTS)]
+        if layouts is TITLES:
+            tree = recognise_tree(root, folders, dataset) if names else None
+            if tree is not None and tree.layout in names:
+                return Recognised(tree.layout, tree.top, folders, tree)
+            continue
+        for name in names:
+            top = _top_of(name, levels, root, dataset)
+            if top is not None:
+                return Recognised(name, top, folders)
     seen = ", ".join(sorted(entry.name for entry in root.iterdir())[:8]) or "nothing"
     wanted = "a known layout" if dataset.layout == "auto" else f"the layout '{dataset.layout}'"
     raise UnknownLayout(
@@ -100,26 +123,68 @@ def read_original(root: Path, dataset: Dataset) -> Original:
     """Recognise an original and list its images.
 
     Raises:
-        AdaclipError: no layout fits, no image is there, or images and masks do not pair.
+        AdaclipError: no layout fits, no image is there, images and masks do not pair, or many images are in no layout.
         UsageError: an option that the layout does not have.
     """
-    return read_recognised(root, *recognise(root, dataset), dataset)
+    return read_recognised(root, recognise(root, dataset), dataset)
 
 
-def read_recognised(root: Path, name: str, top: Path, dataset: Dataset) -> Original:
+def read_recognised(root: Path, found: Recognised, dataset: Dataset) -> Original:
     """List the images of an original, given what `recognise` found; the same errors."""
-    layout = LAYOUTS[name]
-    options = options_of(dataset, layout.OPTIONS, name)
-    reading = layout.read(top, dataset, options)
+    name, top = found.layout, found.top
+    if found.tree is not None:
+        title = TITLES[name]
+        layout_options: tuple[str, ...] = ()
+        options = options_of(dataset, layout_options, name)
+        reading = read_tree(found.tree, dataset, options)
+    else:
+        layout = (LAYOUTS | AFTER_TREES)[name]
+        title, layout_options = layout.TITLE, layout.OPTIONS
+        options = options_of(dataset, layout_options, name)
+        if dataset.normal or dataset.anomalous:
+            raise UsageError(
+                f"data set '{dataset.id}': 'normal' and 'anomalous' change nothing in the layout '{name}', where no "
+                "folder's name is what decides"
+            )
+        reading = layout.read(top, dataset, options)
     if not reading.items:
         raise AdaclipError(f"data set '{dataset.id}': no image in {root} (layout {name})")
     for item in reading.items:
         check_names(item, root)
     items = sorted(reading.items, key=lambda item: (item.category, item.split, str(item.image), item.name))
-    notes = [*reading.notes, *listing.unread(_levels(root), root, top, name), *_unused(top, items)]
+    items = _with_own_names(items, top)
+    unread = listing.unread(_levels(root), root, top, name)
+    notes = [*reading.notes, *unread, *unused_notes(found.folders, reading, dataset, root, name), *archive_notes(found.folders)]
     where = f" in {top.relative_to(root).as_posix()}" if top != root else ""
-    shown = Reading(_with_own_names(items, top), notes, reading.test)
-    return Original(name, top, layout.TITLE + where, options, layout.OPTIONS, shown)
+    # What is left out may have names that no file in UTF-8 holds.
+    notes = [note.encode("utf-8", "backslashreplace").decode() for note in notes]
+    shown = dataclasses.replace(reading, items=items, notes=notes)
+    return Original(name, top, title + where, options, layout_options, shown)
+
+
+def _top_of(name: str, levels: Sequence[Sequence[Path]], root: Path, dataset: Dataset) -> Path | None:
+    """The folder where a layout with files of its own begins; of several the one whose path names the set."""
+    layout = (LAYOUTS | AFTER_TREES)[name]
+    for level in levels:
+        fitting = [folder for folder in level if layout.recognise(folder)]
+        if len(fitting) < 2:
+            if fitting:
+                return fitting[0]
+            continue
+        named = [folder for folder in fitting if _names(folder.relative_to(root), dataset)]
+        if len(named) != 1:
+            several = ", ".join(folder.relative_to(root).as_posix() for folder in fitting[:8])
+            raise AdaclipError(
+                f"data set '{dataset.id}': several folders of {root} are of the layout {name}: {several}: give one of "
+                "them, or make a set of each"
+            )
+        return named[0]
+    return None
+
+
+def _names(path: Path, dataset: Dataset) -> bool:
+    """Whether a path names a set, however it is written: CVC-ColonDB names colondb."""
+    return plain(dataset.id) in plain(path.as_posix())
 
 
 def _levels(root: Path) -> Iterator[list[Path]]:
@@ -127,15 +192,6 @@ def _levels(root: Path) -> Iterator[list[Path]]:
     for _ in range(DEPTH + 1):
         yield level
         level = [below for folder in level for below in subfolders(folder)]
-
-
-def _names(path: Path, dataset: Dataset) -> bool:
-    """Whether a path names a set, however it is written: CVC-ColonDB names colondb."""
-    return _plain(dataset.id) in _plain(path.as_posix())
-
-
-def _plain(text: str) -> str:
-    return "".join(letter for letter in text.lower() if letter.isalnum())
 
 
 def _with_own_names(items: Sequence[Item], top: Path) -> list[Item]:
@@ -153,17 +209,3 @@ def _with_own_names(items: Sequence[Item], top: Path) -> list[Item]:
     if twice is not None:
         raise AdaclipError(f"two images of {top} would both be called {'/'.join(twice)}, or one is listed twice")
     return named
-
-
-def _unused(top: Path, items: Sequence[Item]) -> list[str]:
-    """Say so when images lie there that are not part of what was read."""
-    used = {str(path) for item in items for path in (item.image, item.mask) if path is not None}
-    left = []
-    for folder, below, files in os.walk(top):
-        # Archives of some systems hold a hidden shadow of every file.
-        below[:] = [name for name in below if not name.startswith((".", "__MACOSX"))]
-        paths = [os.path.join(folder, name) for name in files if not name.startswith(".")]  # noqa: PTH118
-        left += [path for path in paths if path not in used and Path(path).suffix.lower() in SUFFIXES | UNREAD]
-    if not left:
-        return []
-    return [f"{len(left)} image files are not part of the set, such as {Path(min(left)).relative_to(top).as_posix()}"]

@@ -25,11 +25,13 @@ def read(top: Path, dataset: Dataset, options: Options) -> Reading:
     category = only_category(dataset)
     images: dict[str, Path] = {}
     masks: dict[str, Path] = {}
+    contours: list[Path] = []
     for path in images_in(top):
         match = re.fullmatch(r"(c?p)?(\d+)", path.stem)
         if match is None:
             raise AdaclipError(f"data set '{dataset.id}': {path} is neither an image N, a mask pN nor a contour cpN")
         if match[1] == "cp":
+            contours.append(path)
             continue
         kind = masks if match[1] else images
         if match[2] in kind:
@@ -43,4 +45,5 @@ def read(top: Path, dataset: Dataset, options: Options) -> Reading:
     for number, path in masks.items():
         if number not in images:
             raise AdaclipError(f"data set '{dataset.id}': mask without an image: {path}")
-    return Reading([Item(category, "test", path, masks[number], 1, "anomalous") for number, path in images.items()])
+    items = [Item(category, "test", path, masks[number], 1, "anomalous") for number, path in images.items()]
+    return Reading(items, [f"{len(contours)} contours are not used"] if contours else [], left_out=contours)

@@ -50,11 +50,13 @@ class Reading:
         items: in any order.
         notes: what was decided on the way, for a person; one sentence each, without a full stop.
         test: expected counts of the test split where an option changes the published ones, else None.
+        left_out: images and masks that are known and left out on purpose, as the notes say.
     """
 
     items: Sequence[Item]
     notes: Sequence[str] = field(default_factory=list)
     test: Mapping[str, int] | None = None
+    left_out: Sequence[Path] = field(default_factory=list)
 
 
 class Layout(Protocol):
@@ -92,11 +94,16 @@ def check_names(item: Item, root: Path) -> None:
             raise AdaclipError(f"the name of {raw!r} in {root} is not in UTF-8: rename it (convmv does so for many)")
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is a system's own: hidden, a shadow of another file, or a store of thumbnails."""
+    return name.startswith((".", "__MACOSX", "@eaDir", "$RECYCLE.BIN")) or name.casefold() in ("thumbs.db", "#recycle")
+
+
 def subfolders(folder: Path) -> list[Path]:
     """Folders in a folder, sorted, without hidden ones and what archivers of some systems add."""
     with os.scandir(folder) as entries:
         # What scandir knows of an entry needs no further question to the file system: originals have many files.
-        names = [entry.name for entry in entries if not entry.name.startswith((".", "__MACOSX")) and entry.is_dir()]
+        names = [entry.name for entry in entries if not is_hidden(entry.name) and entry.is_dir()]
     return [folder / name for name in sorted(names)]
 
 
@@ -107,7 +114,7 @@ def images_in(folder: Path) -> list[Path]:
             entry.name
             for entry in entries
             if os.path.splitext(entry.name)[1].lower() in SUFFIXES  # noqa: PTH122
-            and not entry.name.startswith(".")
+            and not is_hidden(entry.name)
             and (entry.is_file() or entry.is_symlink())
         ]
     return [folder / name for name in sorted(names)]

@@ -42,6 +42,7 @@ def read(top: Path, dataset: Dataset, options: Options) -> Reading:
     classes = [top] if _is_class(top) else [below for below in subfolders(top) if _is_class(below)]
     items = []
     unlisted = []
+    left_out: list[Path] = []
     for folder in classes:
         category = known_category(folder.name, dataset, top)
         for split, images in _splits(folder).items():
@@ -49,7 +50,9 @@ def read(top: Path, dataset: Dataset, options: Options) -> Reading:
             if not listed:
                 unlisted.append(str(images.relative_to(top)))
             if split == "test" and options.dagm_normal == "released":
-                found = _balanced(found, f"{options.seed} {category}")
+                drawn = _balanced(found, f"{options.seed} {category}")
+                left_out += sorted({item.image for item in found} - {item.image for item in drawn})
+                found = drawn
             items += found
     notes = []
     if unlisted:
@@ -61,7 +64,8 @@ def read(top: Path, dataset: Dataset, options: Options) -> Reading:
         "the released preprocessing takes them in the order of a directory listing"
     )
     anomalous = dataset.test.get("anomalous")
-    return Reading(items, notes, {} if anomalous is None else {"normal": anomalous, "anomalous": anomalous})
+    expected = {} if anomalous is None else {"normal": anomalous, "anomalous": anomalous}
+    return Reading(items, notes, expected, left_out)
 
 
 def _split(folder: Path, category: str, split: str, dataset: Dataset) -> tuple[list[Item], bool]:

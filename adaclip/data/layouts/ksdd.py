@@ -63,7 +63,8 @@ def read(top: Path, dataset: Dataset, options: Options) -> Reading:
             f"the original gives {_counts(dataset.test_original)} test images; the paper's {_counts(dataset.test)} are in "
             "the repackaged archive only: fetch it with arrangement: repackaged to compare with the paper"
         )
-    return Reading([*kept, *anomalous], notes, dataset.test_original or None)
+    drawn_from = [path for two in pairs.items() for path in two]
+    return Reading([*kept, *anomalous], notes, dataset.test_original or None, drawn_from)
 
 
 def _counts(test: Mapping[str, int]) -> str:

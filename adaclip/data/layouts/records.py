@@ -8,7 +8,8 @@ from pathlib import Path, PureWindowsPath
 from typing import Literal
 
 from adaclip.data.layouts.common import Item, Reading, known_category, named_file, only_category
-from adaclip.data.layouts.folders import ANOMALOUS, NORMAL
+from adaclip.data.layouts import kinds
+from adaclip.data.layouts.kinds import ANOMALOUS, NORMAL
 from adaclip.data.listed import Record
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
@@ -20,10 +21,7 @@ NO_MASK = frozenset({"none", "-"})
 
 def label_of(word: str) -> int | None:
     """0 for a word that means normal, 1 for anomalous, None for another."""
-    word = word.lower()
-    if word in NORMAL | {"0"}:
-        return 0
-    return 1 if word in ANOMALOUS | {"1"} else None
+    return {"0": 0, "1": 1}[word] if word in ("0", "1") else kinds.label_of(word)
 
 
 def reading_of(records: Sequence[Record], top: Path, dataset: Dataset) -> Reading:

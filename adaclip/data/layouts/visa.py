@@ -30,21 +30,27 @@ COLUMNS = ("object", "split", "label", "image", "mask")
 
 
 def recognise(folder: Path) -> bool:
-    """At least one category with its normal images."""
-    return any(_images(below) is not None for below in subfolders(folder))
+    """At least one category with its normal and anomalous images, the level `Data`, or the split table."""
+    found = [below for below in subfolders(folder) if _images(below) is not None]
+    return bool(found) and (_table(folder) is not None or any(child(below, "Data") is not None for below in found))
+
+
+def _table(top: Path) -> Path | None:
+    return next((table for table in (top / "split_csv" / "1cls.csv", top / "1cls.csv") if table.is_file()), None)
 
 
 def _images(category: Path) -> Path | None:
     """`Images` of a category; the level `Data` may be missing."""
     images = child(child(category, "Data") or category, "Images")
-    return images if images is not None and child(images, "Normal") is not None else None
+    whole = images is not None and child(images, "Normal") is not None and child(images, "Anomaly") is not None
+    return images if whole else None
 
 
 def read(top: Path, dataset: Dataset, options: Options) -> Reading:
     """The images after the split table; without it, see `_without_table`."""
-    for table in (top / "split_csv" / "1cls.csv", top / "1cls.csv"):
-        if table.is_file():
-            return Reading(_after_table(top, table, dataset), [f"split after {table.relative_to(top)}"])
+    table = _table(top)
+    if table is not None:
+        return Reading(_after_table(top, table, dataset), [f"split after {table.relative_to(top)}"])
     return _without_table(top, dataset, options)
 
 

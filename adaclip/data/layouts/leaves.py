@@ -1,0 +1,265 @@
+"""Folders that hold images, and what their paths say of them: split, category, kind, or that they are masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from adaclip.data.layouts.kinds import plain, sounds_normal
+from adaclip.data.layouts.roles import Role, partners_of, roles_of
+from adaclip.data.layouts.walking import Folder
+from adaclip.data.registry import Dataset
+from adaclip.errors import AdaclipError
+
+#: What the names of masks add to the image's, behind a separator or none.
+ENDINGS = (
+    "_ground_truth",
+    "_groundtruth",
+    "_segmentation",
+    "_annotation",
+    "_labels",
+    "_label",
+    "_masks",
+    "_mask",
+    "_seg",
+    "_gt",
+)
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A folder that holds images or masks.
+
+    Attributes:
+        path: where it is.
+        parts: its names from the root on.
+        roles: what each of them says.
+        files: its images, or its masks.
+        masks: whether they are masks.
+        split: train, test or val, or None.
+        key: what images and their masks have in common: the plain names of all folders but those of splits and
+            of images or masks.
+        label: 0 normal, 1 anomalous, or None where only a mask can tell.
+        kind: the word for what they show, or "".
+        category: the names that lead to the category; () for the root's own.
+        presumed: whether the kind is in no table and was taken for a defect because a normal kind stands beside it.
+        known: whether it is known what they are; other images are no part of the set.
+        depth: which of the names is the kind, or -1.
+    """
+
+    path: Path
+    parts: tuple[str, ...]
+    roles: tuple[Role, ...]
+    files: tuple[Path, ...]
+    masks: bool
+    split: str | None
+    key: tuple[str, ...]
+    label: int | None = None
+    kind: str = ""
+    category: tuple[str, ...] = ()
+    presumed: bool = False
+    known: bool = False
+    depth: int = -1
+
+    @property
+    def name(self) -> str:
+        """The path below the root, for a person."""
+        return "/".join(self.parts) or "the folder itself"
+
+
+def leaves_of(folders: Sequence[Folder], dataset: Dataset) -> list[Leaf]:
+    """All folders with images or masks; masks that lie beside their images in one folder make a leaf of their own.
+
+    Raises:
+        AdaclipError: a path contradicts itself.
+    """
+    holding = [folder for folder in folders if folder.images]
+    paths = [folder.parts for folder in holding]
+    around = _common(paths)
+    partners = partners_of(paths, dataset)
+    found: list[Leaf] = []
+    for folder in holding:
+        roles = roles_of(folder.parts, around, partners, dataset)
+        splits = {role.split for role in roles if role.split}
+        if len(splits) > 1:
+            raise AdaclipError(f"data set '{dataset.id}': {folder.path} is in the splits {' and '.join(sorted(splits))}")
+        doubtful = next((role.name for role in roles if role.doubtful), None)
+        if doubtful is not None:
+            if dataset.unused == "allow":
+                continue
+            raise AdaclipError(
+                f"data set '{dataset.id}': does '{doubtful}' in {folder.path} hold masks, or images of a defect? "
+                f"Rename it, or say anomalous: [{doubtful}] in the entry of the set"
+            )
+        masks = any(role.content == "masks" for role in roles)
+        beside = set() if masks else _masks_among(folder.images)
+        images = tuple(path for path in folder.images if path not in beside)
+        key = tuple(plain(role.rest) for role in roles if role.rest)
+        leaf = Leaf(folder.path, folder.parts, roles, images, masks, next(iter(splits), None), key)
+        found.append(leaf)
+        if beside:
+            found.append(replace(leaf, files=tuple(sorted(beside)), masks=True))
+    return found
+
+
+def stem_of(mask: Path) -> str:
+    """The stem of the image that a mask belongs to, by the mask's name."""
+    stem = mask.stem
+    level = stem.lower().replace("-", "_").replace(" ", "_").replace(".", "_")
+    ending = next((ending for ending in ENDINGS if level.endswith(ending) and len(ending) < len(level)), "")
+    return stem[: len(stem) - len(ending)]
+
+
+def _masks_among(files: Iterable[Path]) -> set[Path]:
+    """Masks that lie beside their image: `1_mask.png` beside `1.png`."""
+    stems = {path.stem for path in files}
+    return {path for path in files if (stem := stem_of(path)) != path.stem and stem in stems}
+
+
+def _common(paths: Sequence[tuple[str, ...]]) -> int:
+    """How many folders all paths begin with."""
+    count = 0
+    for names in zip(*paths, strict=False):
+        if len(set(names)) > 1:
+            break
+        count += 1
+    return count
+
+
+def with_kinds(leaves: Sequence[Leaf], dataset: Dataset) -> list[Leaf]:
+    """Find out for each folder of images its category, its kind and its label.
+
+    A kind that is in no table is taken for a defect only where a normal kind stands beside it.
+
+    Raises:
+        AdaclipError: nobody can call a kind normal or anomalous, or names contradict one another.
+    """
+    images = [leaf for leaf in leaves if not leaf.masks]
+    #: Folders in which a kind stands that is surely normal.
+    beside_normal = {
+        leaf.parts[:depth] for leaf in images for depth, role in enumerate(leaf.roles) if role.label == 0
+    }
+    found = [_with_kind(leaf, beside_normal, dataset) for leaf in images]
+    found = [_as_in_test(leaf, found) for leaf in found]
+    _check_known(found, dataset)
+    _check_below_kinds(found, dataset)
+    return found
+
+
+def _with_kind(leaf: Leaf, beside_normal: set[tuple[str, ...]], dataset: Dataset) -> Leaf:
+    fault = _contradiction(leaf, dataset)
+    siblings = [depth for depth, role in enumerate(leaf.roles) if role.is_free and leaf.parts[:depth] in beside_normal]
+    kinds = [depth for depth, role in enumerate(leaf.roles) if role.is_kind]
+    depth = kinds[0] if kinds else siblings[0] if siblings else None
+    inside = leaf.split and siblings and not any(role.split for role in leaf.roles[: siblings[0]])
+    if not fault and siblings and (inside or (depth is not None and siblings[0] < depth)):
+        fault = (
+            f"'{leaf.parts[siblings[0]]}' stands beside a normal kind, but holds {leaf.path}: is it a kind or a "
+            "category? Move one of them"
+        )
+    if fault:
+        if dataset.unused == "allow":
+            return leaf
+        raise AdaclipError(f"data set '{dataset.id}': {fault}")
+    roles = leaf.roles
+    if depth is None:
+        first = next((depth for depth, role in enumerate(roles) if role.split or role.content), len(roles))
+        free = tuple(role.rest for role in roles if role.rest)
+        tidy = not any(role.is_free for role in roles[first:])
+        return replace(leaf, category=free, known=tidy and first < len(roles))
+    below = [role.rest for role in roles[depth + 1 :] if role.rest]
+    kind, label = roles[depth].rest, roles[depth].label
+    return replace(
+        leaf,
+        category=tuple(role.rest for role in roles[:depth] if role.rest),
+        kind=kind if label == 0 else "_".join([kind, *below]),
+        # Without a split the folder beside two kinds may be anything: only masks tell that it is a defect.
+        label=label if label is not None else 1 if leaf.split else None,
+        presumed=label is None,
+        known=label is not None or leaf.split is not None,
+        depth=depth,
+    )
+
+
+def _contradiction(leaf: Leaf, dataset: Dataset) -> str:
+    """What in a path cannot be read surely, or ""."""
+    unclear = next((role for role in leaf.roles if role.is_unclear), None)
+    if unclear is not None:
+        return (
+            f"is '{unclear.name}' in {leaf.path} a split or a category? Rename it, such as {unclear.rest}/{unclear.split}"
+        )
+    if len({role.label for role in leaf.roles if role.is_kind}) > 1:
+        return (
+            f"{leaf.path} is below a normal and below an anomalous kind: move it, or say which of the names is "
+            "'normal' or 'anomalous' in the entry of the set"
+        )
+    return ""
+
+
+def _as_in_test(leaf: Leaf, leaves: Sequence[Leaf]) -> Leaf:
+    """A kind of the training split that only the test split explains."""
+    if leaf.kind or leaf.split == "test" or not leaf.split:
+        return leaf
+    same = next((other for other in leaves if other.key == leaf.key and other.split == "test" and other.kind), None)
+    if same is None:
+        return leaf
+    return replace(
+        leaf,
+        category=same.category,
+        kind=same.kind,
+        label=same.label,
+        presumed=same.presumed,
+        known=same.known,
+        depth=same.depth,
+    )
+
+
+def _check_known(leaves: Sequence[Leaf], dataset: Dataset) -> None:
+    """Refuse kinds that nobody can call normal or anomalous."""
+    hint = "say what they are in the entry of the set, such as"
+    for leaf in leaves:
+        free = [role.name for role in leaf.roles[max(leaf.depth, 0) :] if role.is_free]
+        odd = next((name for name in free if sounds_normal(name)), None)
+        if leaf.presumed and leaf.known and odd is not None:
+            raise AdaclipError(
+                f"data set '{dataset.id}': '{odd}' ({leaf.path}) looks as if it were normal, but is no known word for "
+                f"it: {hint} normal: [{odd}] or anomalous: [{odd}]"
+            )
+        depth = next(
+            (depth for depth, role in enumerate(leaf.roles) if role.is_free and _below_split(leaf, depth)), None
+        )
+        if depth is not None and not leaf.kind and not leaf.known and not _contradiction(leaf, dataset):
+            top = leaf.parts[:depth]
+            kinds = sorted({other.parts[depth] for other in leaves if other.parts[:depth] == top != other.parts})
+            raise AdaclipError(
+                f"data set '{dataset.id}': {'/'.join(top) or leaf.path} has no kind that is surely normal "
+                f"(kinds: {', '.join(kinds)}): {hint} normal: [{kinds[0]}]"
+            )
+
+
+def _below_split(leaf: Leaf, depth: int) -> bool:
+    return any(role.split for role in leaf.roles[:depth])
+
+
+def _check_below_kinds(leaves: Sequence[Leaf], dataset: Dataset) -> None:
+    """Refuse folders below kinds that contradict the kind, or look like categories."""
+    below: dict[tuple[object, ...], set[int | None]] = {}
+    for leaf in leaves:
+        if not leaf.kind or not leaf.known:
+            continue
+        for role in leaf.roles[leaf.depth + 1 :]:
+            if not role.is_free:
+                continue
+            if leaf.label and sounds_normal(role.name):
+                raise AdaclipError(
+                    f"data set '{dataset.id}': '{role.name}' ({leaf.path}) looks as if it were normal, but lies below "
+                    "an anomalous kind: move it"
+                )
+            labels = below.setdefault((leaf.category, leaf.split, plain(role.name)), set())
+            labels.add(leaf.label)
+            if len(labels) > 1:
+                raise AdaclipError(
+                    f"data set '{dataset.id}': '{role.name}' lies below a normal and below an anomalous kind: if it is "
+                    f"a category, put the kinds into it; if not, take the images out of it ({leaf.path})"
+                )

@@ -1,0 +1,68 @@
+"""Images that lie in an original and are no part of what was read: named, and refused when they are many."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from adaclip.data.layouts.common import Reading
+from adaclip.data.layouts.walking import Folder
+from adaclip.data.registry import Dataset
+from adaclip.errors import AdaclipError
+
+#: More than this share of all image files unused is an error. A cover picture or a few samples stay below it; a folder
+#: that was not understood does not.
+SHARE = 0.1
+#: Layouts whose list says which images the set has.
+LISTINGS = frozenset({"csv", "meta"})
+#: What is unpacked where no layout is found.
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".7z")
+#: So many folders are listed.
+LISTED = 8
+
+
+def unused_notes(folders: Sequence[Folder], reading: Reading, dataset: Dataset, root: Path, layout: str) -> list[str]:
+    """Say by folder which images below the root are not part of the set.
+
+    Args:
+        folders: all that lies below the root.
+        reading: what was read.
+        dataset: the registry entry, whose `unused: allow` turns the error into the note.
+        root: the folder that was given.
+        layout: name of the layout, for the error.
+
+    Raises:
+        AdaclipError: they are more than a tenth of all image files, and no listing says which belong to the set.
+    """
+    used = {path for item in reading.items for path in (item.image, item.mask) if path is not None}
+    used |= set(reading.left_out)
+    files = {folder.parts: (*folder.images, *folder.unread) for folder in folders}
+    left = Counter({parts: sum(path not in used for path in paths) for parts, paths in files.items()})
+    unused, total = left.total(), sum(map(len, files.values()))
+    if not unused:
+        return []
+    text = f"{unused} of {total} image files are not part of the set: {_by_folder(+left)}"
+    if unused > SHARE * total and dataset.unused != "allow" and layout not in LISTINGS:
+        raise AdaclipError(
+            f"data set '{dataset.id}': {root}: read as layout {layout}, {text}: give the folder that is meant, move "
+            "them away, or say unused: allow in its entry"
+        )
+    return [text]
+
+
+def _by_folder(left: Counter[tuple[str, ...]]) -> str:
+    named = [f"{count} in {'/'.join(parts) or 'the folder itself'}" for parts, count in left.most_common(LISTED)]
+    more = len(left) - len(named)
+    return ", ".join([*named, *([f"{more} more folders"] if more else [])])
+
+
+def archive_notes(folders: Iterable[Folder]) -> list[str]:
+    """Say which archives lie beside what was read, and were not opened."""
+    names = [
+        "/".join((*folder.parts, name))
+        for folder in folders
+        for name in folder.others
+        if name.lower().endswith(ARCHIVES)
+    ]
+    return [f"not opened: {', '.join(names[:LISTED])}{' and others' if len(names) > LISTED else ''}"] if names else []
