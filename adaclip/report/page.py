@@ -8,6 +8,7 @@ loaded (Content-Security-Policy).
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -89,9 +90,9 @@ class Part:
 
     @property
     def settings(self) -> list[str]:
-        """Settings that all figures with any share, to be said once; none for less than two figures."""
-        told = [picture.doc.settings for picture in self.figures if picture.doc.settings]
-        return [one for one in told[0] if all(one in own for own in told)] if len(told) > 1 else []
+        """Settings that most figures have, to be said once; each figure then says in what it differs."""
+        told = Counter(picture.doc.settings for picture in self.figures if picture.doc.settings)
+        return list(told.most_common(1)[0][0]) if told.total() > 1 else []
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DRAWN = "Simulated images: no ranks, nothing in bold, and no differences from published figures."
-RULES = (
-    "In percent. Measured: mean ± sample standard deviation over the seeds; difference: measured minus published. Best "
-    "in bold, second of three or more underlined, published and measured figures together, as printed; controls, "
+SPREAD = "In percent. Measured: mean ± sample standard deviation over the seeds."
+DIFFERENCE = "Difference: measured minus published."
+RANKS = (
+    "Best in bold, second of three or more underlined, published and measured figures together, as printed; controls, "
     "marked figures and means over fewer sets are not ranked."
 )
 
@@ -136,15 +137,27 @@ def paper_table(table: Mapping[str, Any], comparison: Comparison, results: Resul
         rows=tuple(rows),
         notes=notes.ordered(),
         marked=tuple(marked),
-        rules=RULES,
+        rules=_rules(comparison),
         runs=results.runs_of(name for row in table["rows"] for name in row["experiments"]),
         csv=f"{comparison.name}.csv",
     )
 
 
+def _has_ranks(comparison: Comparison) -> bool:
+    return any(figure.rank for figure in comparison.figures.values())
+
+
+def _rules(comparison: Comparison) -> str:
+    """How to read what the table has."""
+    differs = any(line.kind == "difference" for line in comparison.lines)
+    return " ".join(
+        filter(None, [SPREAD, DIFFERENCE if differs else "", RANKS if _has_ranks(comparison) else ""]),
+    )
+
+
 def _ranks(comparison: Comparison) -> str:
-    """What the last column is, where any figure has a rank."""
-    if not any(figure.rank for figure in comparison.figures.values()):
+    """What the last column is, where there is one."""
+    if not _has_ranks(comparison):
         return ""
     over = "domains" if comparison.by == "domain" else "sets"
     return f"Rank: mean over the {over}; ties share theirs."
@@ -167,7 +180,7 @@ def _by_set(
 ) -> tuple[list[Column], list[tuple[Cell, ...]], list[int]]:
     columns = [Column("metric", "Metric", filter=True), *_heads()]
     columns += [Column(_key(point), point.title, "percent") for point in comparison.points]
-    columns.append(Column("rank", "Rank", "number"))
+    columns += _rank_column(comparison)
     rows: list[tuple[Cell, ...]] = []
     marked = []
     for metric in comparison.metrics:
@@ -176,7 +189,7 @@ def _by_set(
                 marked.append(len(rows))
             heads = _line_cells(comparison, index, [metric], notes)
             cells = [_cell(comparison.at(index, point, metric), line, notes) for point in comparison.points]
-            rows.append((Cell(METRICS[metric]), *heads, *cells, _rank(comparison, index, [metric])))
+            rows.append((Cell(METRICS[metric]), *heads, *cells, *_rank(comparison, index, [metric])))
     return columns, rows, marked
 
 
@@ -189,7 +202,7 @@ def _by_domain(
         Column(f"{_key(point)}_{'_'.join(metric)}", METRICS[metric], "percent", group=point.title)
         for point, metric in places
     ]
-    columns.append(Column("rank", "Rank", "number"))
+    columns += _rank_column(comparison)
     rows: list[tuple[Cell, ...]] = []
     marked = []
     for index, line in enumerate(comparison.lines):
@@ -197,7 +210,7 @@ def _by_domain(
             marked.append(index)
         heads = _line_cells(comparison, index, comparison.metrics, notes)
         cells = [_cell(comparison.at(index, point, metric), line, notes) for point, metric in places]
-        rows.append((*heads, *cells, _rank(comparison, index, comparison.metrics)))
+        rows.append((*heads, *cells, *_rank(comparison, index, comparison.metrics)))
     return columns, rows, marked
 
 
@@ -243,7 +256,7 @@ def _line_cells(comparison: Comparison, index: int, metrics: Sequence[Metric], n
 def _on_drawn(figures: Sequence[Figure]) -> str:
     """What marks a line that drawn images have a part in."""
     drawn = [figure.simulated for figure in figures if figure.value is not None]
-    return "" if not any(drawn) else ", simulated images" if all(drawn) else ", some on simulated images"
+    return "" if not any(drawn) else ", simulated" if all(drawn) else ", partly simulated"
 
 
 def _sources(figures: Sequence[Figure]) -> list[str]:
@@ -276,11 +289,18 @@ def _cell(figure: Figure, line: Line, notes: Notes) -> Cell:
     )
 
 
-def _rank(comparison: Comparison, index: int, metrics: Sequence[Metric]) -> Cell:
+def _rank_column(comparison: Comparison) -> list[Column]:
+    return [Column("rank", "Rank", "number")] if _has_ranks(comparison) else []
+
+
+def _rank(comparison: Comparison, index: int, metrics: Sequence[Metric]) -> list[Cell]:
+    """The cell of a line under `_rank_column`."""
+    if not _has_ranks(comparison):
+        return []
     ranks = [comparison.mean_rank(index, metric)[0] for metric in metrics]
     known = [rank for rank in ranks if rank is not None]
     mean = sum(known) / len(known) if known and len(known) == len(ranks) else None
-    return Cell(points(mean), mean)
+    return [Cell(points(mean), mean)]
 
 
 def _key(point: Point) -> str:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LEVELS = ("image", "pixel")
+#: Share of an axis within which two numbers would lie on each other.
+NEAR = 0.05
 AXES = {"seconds per image": "Evaluation, seconds per image", "training": "Training of its checkpoints, minutes"}
 
 
@@ -61,8 +63,8 @@ def draw(results: Results) -> Drawn:
                     ax.plot([point.cost[cost]], [y], ls="", ms=5, mec="white", mew=0.5, alpha=0.9, **marker)
                 else:
                     ax.axhline(y, color=COLOURS[index % 7], lw=1, ls=":")
-            _number_front(ax, [point for point in shown if point.cost[cost] > 0], level, cost, named)
             _scale(ax, [point.cost[cost] for point in shown if point.cost[cost] > 0])
+            _number_front(ax, [point for point in shown if point.cost[cost] > 0], level, cost, named)
             ax.set_xlabel(label)
         axes[2 * row].set_ylabel(f"{METRICS[level, 'auroc']} (%)")
     handles = [
@@ -148,13 +150,23 @@ def _number_front(ax: Axes, points: Sequence[Point], level: str, cost: str, name
         cost: key of `AXES`.
         named: titles by number, one number for the whole figure; grows.
     """
+    numbers: list[tuple[float, float, list[int]]] = []
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     for index in front([point.cost[cost] for point in points], [point.accuracy[level] for point in points]):
         point = points[index]
         if point.configuration.title not in named:
             named.append(point.configuration.title)
+        x, y, number = point.cost[cost], 100 * point.accuracy[level], named.index(point.configuration.title) + 1
+        near = numbers and x - numbers[-1][0] < NEAR * (right - left) and y - numbers[-1][1] < 2 * NEAR * (top - bottom)
+        if near:
+            # Points so close that their numbers would lie on each other have them side by side.
+            numbers[-1][2].append(number)
+        else:
+            numbers.append((x, y, [number]))
+    for x, y, own in numbers:
         ax.annotate(
-            str(named.index(point.configuration.title) + 1),
-            (point.cost[cost], 100 * point.accuracy[level]),
+            ", ".join(map(str, own)),
+            (x, y),
             xytext=(-3, 2),
             textcoords="offset points",
             ha="right",

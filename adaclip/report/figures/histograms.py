@@ -49,7 +49,8 @@ def draw(results: Results, key: str) -> Drawn:
         medians = [frame.loc[frame["label"] == label, "anomaly_score"].median() for label in (0, 1)]
         told.append(f"{results.title(name)} {medians[0]:.3f} and {medians[1]:.3f}".replace("nan", "none"))
         ax.set(title=wrapped(results.title(name), 20, 2), xlabel="", ylabel="")
-        ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3))
+        # Scores may differ in the fourth decimal only: two such labels have room.
+        ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(2))
         ax.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3))
     label_outer(axes, "Anomaly score", "Images (%)")
     handles = [

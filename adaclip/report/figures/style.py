@@ -139,7 +139,7 @@ def grid(count: int, columns: int, height: float, **options: Any) -> tuple[Figur
 def mark_simulated(figure: Figure, every: bool) -> None:
     """Say above the axes that images were drawn: all of them, or those of the sets that bear the sign."""
     words = "simulated images" if every else f"{SIMULATED} simulated images"
-    figure.suptitle(words, x=0.995, ha="right", size=SMALL, color="#A33000", style="italic")
+    figure.suptitle(words, x=0.005, ha="left", size=SMALL, color="#A33000", style="italic")
 
 
 def label_outer(axes: Sequence[Axes], x: str, y: str) -> None:

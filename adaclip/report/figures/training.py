@@ -49,8 +49,8 @@ def draw(results: Results) -> Drawn:
             labels.append(wrapped(run, 26, 1))
         _finish(ax, panel.title)
         # Losses fall, so that the upper right is free.
-        ax.set_ylim(0, ax.get_ylim()[1] * (1 + 0.09 * len(labels)))
         title = panel.setting or None
+        ax.set_ylim(0, ax.get_ylim()[1] * (1.05 + 0.14 * (len(labels) + bool(title))))
         ax.legend(handles, labels, title=title, loc="upper right", frameon=False, handlelength=2.6, labelspacing=0.2)
     label_outer(axes, "Epoch", "Loss")
     experiments = [experiment for panel in panels for _, experiment in panel.runs.values()]
