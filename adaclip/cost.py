@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adaclip.data.manifest import known_facts
 from adaclip.errors import AdaclipError
-from adaclip.files import read_json
 from adaclip.plan import Plan
 from adaclip.reading import read_yaml
 from adaclip.settings import BackboneSettings
@@ -147,9 +147,9 @@ def count_images(plan: Plan, expected: Mapping[str, Mapping[str, int]]) -> dict[
 
 
 def _count(plan: Plan, name: str, expected: Mapping[str, int]) -> int:
-    prepared = Path(plan.config.data) / "prepared" / name / "prepared.json"
-    if prepared.is_file():
-        return sum(int(count) for count in read_json(prepared)["counts"]["test"].values())
+    counts = known_facts(plan.config.data, name).get("counts")
+    if isinstance(counts, dict):
+        return sum(int(count) for count in counts.get("test", {}).values())
     simulate = plan.config.simulate
     # The most that a drawn set has: four categories, or one photograph cut into several images.
     return 4 * simulate["images"] if simulate is not None else sum(expected.values())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adaclip.config import Config, Experiment
+from adaclip.data.manifest import known_facts
 from adaclip.data.registry import Dataset
 from adaclip.data.wording import words_of
 from adaclip.errors import UsageError
@@ -106,7 +107,7 @@ def make_plan(config: Config, registry: Mapping[str, Dataset]) -> Plan:
     runs: dict[str, Run] = {}
     by_settings: dict[str, str] = {}
     for experiment in config.experiments:
-        _check(experiment, registry)
+        _check(experiment, registry, config.data)
         chosen = experiment.evaluate if experiment.evaluate is not None else (config.sets or sets)
         if experiment.evaluate is None:
             chosen = tuple(dataset for dataset in chosen if dataset not in experiment.auxiliary)
@@ -142,7 +143,7 @@ def make_plan(config: Config, registry: Mapping[str, Dataset]) -> Plan:
     )
 
 
-def _check(experiment: Experiment, registry: Mapping[str, Dataset]) -> None:
+def _check(experiment: Experiment, registry: Mapping[str, Dataset], data: str) -> None:
     where = f"experiment '{experiment.name}'"
     if experiment.method == "adaclip" and not experiment.auxiliary:
         raise UsageError(f"{where}: give auxiliary data to train on, or method: untrained")
@@ -153,7 +154,7 @@ def _check(experiment: Experiment, registry: Mapping[str, Dataset]) -> None:
     selection = experiment.train.selection
     if selection in experiment.auxiliary:
         raise UsageError(f"{where}: selection on '{selection}', which is auxiliary data: choose another set")
-    if experiment.auxiliary and all(registry[name].test.get("anomalous") == 0 for name in experiment.auxiliary):
+    if experiment.auxiliary and all(_anomalous(registry[name], data) == 0 for name in experiment.auxiliary):
         raise UsageError(
             f"{where}: no anomalous image in the auxiliary data ({'+'.join(experiment.auxiliary)}), so there is "
             "nothing to learn: train on a set that has some"
@@ -161,6 +162,14 @@ def _check(experiment: Experiment, registry: Mapping[str, Dataset]) -> None:
     # Labels that nobody states are found in the raw data.
     if selection is not None and "mask" not in (registry[selection].labels or ("mask",)):
         raise UsageError(f"{where}: selection on '{selection}', which has no masks: choose another set")
+
+
+def _anomalous(dataset: Dataset, data: str) -> int | None:
+    """Anomalous test images of a set: of its prepared set, else of its registry entry; None when neither knows."""
+    counts = known_facts(data, dataset.id).get("counts")
+    if isinstance(counts, dict) and isinstance(counts.get("test"), dict):
+        return int(counts["test"].get("anomalous", 0))
+    return dataset.test.get("anomalous")
 
 
 def _check_words(config: Config, registry: Mapping[str, Dataset], evaluated: Mapping[str, Sequence[str]]) -> None:

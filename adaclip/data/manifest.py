@@ -166,3 +166,18 @@ def read_prepared(manifest: str | Path) -> dict[str, Any]:
     if not isinstance(value, dict) or not {"labels", "prompts"} <= value.keys():
         raise AdaclipError(f"{path} lacks 'labels' or 'prompts': prepare the set again")
     return value
+
+
+def known_facts(data: str | Path, dataset: str) -> dict[str, Any]:
+    """What is known of a set before a run: its `prepared.json`, or nothing where that is missing or damaged.
+
+    Args:
+        data: the data folder of the configuration.
+        dataset: id of the set.
+    """
+    try:
+        value = read_json(Path(data) / "prepared" / dataset / "prepared.json")
+    except AdaclipError:
+        # The run prepares it anew.
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
+from adaclip.data.manifest import known_facts
 from adaclip.data.registry import Dataset
-from adaclip.files import read_json
 
 
 def unstated_words(dataset: Dataset, found: Iterable[str]) -> list[str]:
@@ -33,11 +33,7 @@ def unstated_words(dataset: Dataset, found: Iterable[str]) -> list[str]:
 
 def words_of(dataset: Dataset, data: str | Path) -> dict[str, str]:
     """Words by category: as its prepared set has them where there is one, else as the registry has; may be empty."""
-    prepared = Path(data) / "prepared" / dataset.id / "prepared.json"
-    found: Mapping[str, str] = {}
-    if prepared.is_file() and not dataset.categories:
-        found = read_json(prepared).get("prompts") or {}
-    return dict(dataset.categories) or dict(found)
+    return dict(dataset.categories) or dict(known_facts(data, dataset.id).get("prompts") or {})
 
 
 def words_line(dataset: Dataset, data: str | Path) -> str:

@@ -212,6 +212,22 @@ def test_training_without_any_mask_is_refused_or_told(tmp_path, prepared, capsys
     assert "warning: run run: no anomalous image of the auxiliary data (nuts) has a mask" in capsys.readouterr().err
 
 
+def test_a_plan_knows_what_a_prepared_set_lacks(tmp_path, capsys):
+    raw = tmp_path / "raw"
+    draw_image(raw / "test" / "good" / "0.png")
+    prepare(Dataset("nuts", "Nuts"), raw, tmp_path / "data" / "prepared" / "nuts", jobs=1)
+    config = tmp_path / "own.yaml"
+    config.write_text(
+        f"title: t\ndata: {tmp_path}/data\nbackbones: {{tiny: {{model: tiny, image_size: 56}}}}\n"
+        f"datasets: {{nuts: {{raw: {raw}}}}}\n"
+        "experiments: {e: {title: e, auxiliary: [nuts], evaluate: [mvtec]}}\n"
+    )
+    assert "no anomalous image in the auxiliary data (nuts)" in one_line(capsys, ["check", config], 2)
+    # One that is damaged is prepared anew by the run.
+    (tmp_path / "data" / "prepared" / "nuts" / "prepared.json").write_text("{")
+    assert main(["check", str(config)]) == 0
+
+
 def test_a_plan_that_trains_on_sets_without_anomalous_images_is_refused(tmp_path, capsys):
     config = tmp_path / "own.yaml"
     config.write_text(
