@@ -67,7 +67,7 @@ def test_evaluation_settings_train_nothing_again(project):
 
 
 def test_processes_and_titles_compute_nothing_again(project):
-    project.configure(lambda config: config["runtime"].update(workers=1, threads=2))
+    project.configure(lambda config: config["runtime"].update(workers=1, threads=2, verify=False))
     project.configure(lambda config: config["experiments"]["on_beta"].update(title="Trained on beta"))
     assert project.planned() <= GATHERED | {("plan",)}
 

@@ -31,10 +31,6 @@ from adaclip.report.names import figure_names, metric_names, panel_names, table_
 from adaclip.results_folder import refuse_other
 from adaclip.stale import tidy
 
-# The program `adaclip` of this Python, also when its environment was not activated; it ends when this Snakemake does.
-BESIDE = shlex.quote(str(Path(sys.executable).parent))
-shell.prefix(f"set -euo pipefail; export PATH={BESIDE}:$PATH ADACLIP_WORKFLOW_PID=$PPID; ")
-
 # Snakemake drops the first of two equal keys, and reads numbers in --config as texts: what it read is not used. Every
 # file is read again, strictly, with --config on top. Only a workflow that has this one as a module gives its own values.
 FILES = [name_of(path) for path in workflow.config_settings.configfiles]
@@ -61,6 +57,13 @@ except AdaclipError as error:
 DOCUMENT = plan_document(PLAN, {name: public_facts(REGISTRY[name]) for name in PLAN.sets})
 DATA, RESULTS = CONFIG.data, CONFIG.results
 RUNTIME = CONFIG.runtime
+# The program `adaclip` of this Python, also when its environment was not activated; it ends when this Snakemake does.
+# Whether images are checked stands in the environment too: among a rule's params it would plan everything again.
+BESIDE = shlex.quote(str(Path(sys.executable).parent))
+shell.prefix(
+    f"set -euo pipefail; export PATH={BESIDE}:$PATH ADACLIP_WORKFLOW_PID=$PPID"
+    f" ADACLIP_VERIFY={int(RUNTIME['verify'])}; "
+)
 # A GPU is asked for unless the configuration says cpu; the profile says how many there are.
 GPU = 0 if RUNTIME["device"] == "cpu" else 1
 
