@@ -18,7 +18,7 @@ from torch import Tensor
 from adaclip.backbone import make_backbone, reason_of
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.files import write_whole
-from adaclip.foreign import kind_of_checkpoint, other_model
+from adaclip.foreign import damaged_member, kind_of_checkpoint, other_model
 from adaclip.model import AdaCLIP
 from adaclip.settings import BackboneSettings, ModelSettings, as_dict, settings
 from adaclip.tensors import read_tensors, write_tensors
@@ -188,6 +188,9 @@ def load_model(
 def _read_state(path: Path) -> dict[str, Tensor]:
     if kind_of_checkpoint(path) == "safetensors":
         return _read_safetensors(path)[0]
+    damaged = damaged_member(path)
+    if damaged:
+        raise AdaclipError(f"checkpoint {path} is damaged: {damaged}: get another copy of it")
     try:
         with path.open("rb") as stream:  # given a name, torch would go by its suffix
             content = torch.load(stream, map_location="cpu", weights_only=True)

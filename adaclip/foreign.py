@@ -6,6 +6,7 @@ A suffix says little: `.pt`, `.PTH` and `.bin` are all in use, and a failed down
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
@@ -59,6 +60,18 @@ def kind_of_checkpoint(path: Path) -> Kind:
     else:
         what = _other(head)
     raise AdaclipError(f"{path} is not a checkpoint: it is {what}")
+
+
+def damaged_member(path: Path) -> str:
+    """What is damaged in a zip of `torch.save`, by the checksums in it, which torch does not ask; "" for nothing."""
+    if not zipfile.is_zipfile(path):
+        return ""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            name = archive.testzip()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, zlib.error) as error:
+        return " ".join(str(error).split())
+    return f"{name} does not have its checksum (CRC-32)" if name else ""
 
 
 def _packed(path: Path) -> str | None:

@@ -54,7 +54,8 @@ def verify_prepared(folder: Path, jobs: int | None = None) -> Checked:
         digest = digest_of(folder / name)
         found.files += 1
         if digest != sums[name]:
-            what = f"damaged: its SHA-256 is not that of {SUMS}" if digest else "missing"
+            # Of two that differ, nobody can say which one is damaged.
+            what = f"damaged: it has not the SHA-256 of {folder / SUMS}" if digest else "missing"
             found.faults.append(Fault(folder / name, what, (manifest,)))
     if found.faults:
         found.notes.append(f"images of {folder}: not looked at, their digests are in what is damaged")

@@ -199,3 +199,16 @@ def test_other_suffixes_and_folders_that_cannot_be_written(tiny, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(AdaclipError, match="cannot write"):
         adaclip.save_checkpoint(make(tiny), tmp_path / "file" / "c.safetensors")
+
+
+def test_a_flipped_bit_of_a_released_checkpoint_is_refused(tiny, tmp_path):
+    path = tmp_path / "released.pth"
+    model = adaclip.AdaCLIP(tiny)
+    adaclip.save_checkpoint(model, path)
+    whole = bytearray(path.read_bytes())
+    for place in range(len(whole) // 4, len(whole) // 2, len(whole) // 40):
+        damaged = bytearray(whole)
+        damaged[place] ^= 4
+        path.write_bytes(damaged)
+        with pytest.raises(AdaclipError, match=r"released\.pth is damaged: .*get another copy of it"):
+            adaclip.load_checkpoint(model, path)
