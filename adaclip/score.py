@@ -77,7 +77,8 @@ def score_folder(
     """
     check_writable(out / "scores.csv")
     if not images.is_dir():
-        raise AdaclipError(f"no such folder: {images}")
+        what = "is a file: give the folder that holds it" if images.is_file() else "is not there"
+        raise AdaclipError(f"no such folder: {images} {what}")
     source, target = images.resolve(), out.resolve()
     if source == target or source in target.parents or target / "maps" in (source, *source.parents):
         raise UsageError(f"{out} lies in {images}, so that heat maps would be scored as images: give another folder")

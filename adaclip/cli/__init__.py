@@ -55,7 +55,9 @@ def _run(arguments: argparse.Namespace) -> int:
         arguments.run(arguments)
         sys.stdout.flush()
     except AdaclipError as error:
-        print(f"adaclip: error: {error}", file=sys.stderr)
+        # A file's name may hold the end of a line.
+        text = str(error).replace("\r", "\\r").replace("\n", "\\n")
+        print(f"adaclip: error: {text}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; Python would complain once more while closing.

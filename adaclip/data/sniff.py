@@ -18,6 +18,8 @@ _MAGIC = {
     "tar.bz2": (b"BZh",),
     "7z": (b"7z\xbc\xaf\x27\x1c",),
 }
+#: Archives that nothing here reads, known in order to be called what they are.
+_UNREAD = {"rar": b"Rar!\x1a\x07", "zstd": b"\x28\xb5\x2f\xfd", "lz4": b"\x04\x22\x4d\x18"}
 _PAGE = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|script|meta)\b", re.I | re.S
 )
@@ -40,6 +42,17 @@ def kind_of(head: bytes) -> str | None:
     except tarfile.TarError:
         return None
     return "tar"
+
+
+def unread_archive(path: Path) -> str | None:
+    """The kind of an archive that `kind_of` does not know: rar, zstd, lz4, or None for another file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(HEAD)
+    return next((kind for kind, beginning in _UNREAD.items() if head.startswith(beginning)), None)
 
 
 def kind_of_file(path: Path) -> str | None:

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal
 
-from adaclip.data.sniff import kind_of_file
+from adaclip.data.sniff import kind_of_file, unread_archive
 from adaclip.errors import AdaclipError
 from adaclip.files import work_folder
 from adaclip.progress import progress
@@ -59,6 +59,9 @@ def unpack(archive: Path, out: Path, limits: Limits | None = None) -> None:
         kind = kind_of_file(archive)
         reader = _READERS.get(kind or "")
         if reader is None:
+            unread = unread_archive(archive)
+            if unread is not None:
+                raise AdaclipError(f"{archive} is a {unread} archive, which is not read: unpack it, and give the folder")
             what = "a web page" if kind == "html" else "no tar, zip or 7z archive"
             raise AdaclipError(f"{archive} is {what}: get it again")
     except OSError as error:

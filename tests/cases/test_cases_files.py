@@ -286,6 +286,16 @@ def test_a_name_that_an_image_would_bring_into_the_manifest(tmp_path: Path) -> N
         prepared(tmp_path)
 
 
+def test_a_name_with_the_end_of_a_line(tmp_path: Path) -> None:
+    draw_image(tmp_path / "raw/good/a.png")
+    (tmp_path / "raw/bad").mkdir()
+    (tmp_path / "raw/bad/b\nc\r.png").write_bytes(b"")
+    result = command(tmp_path / "raw", tmp_path / "out", {})
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "bad/b\\nc\\r.png is empty" in result.stderr
+
+
 def test_the_locale_changes_no_name(tmp_path: Path) -> None:
     draw_image(tmp_path / "raw/good/größe.png")
     draw_image(tmp_path / "raw/bad/b.png")
@@ -346,6 +356,15 @@ def test_backslashes_are_checked_like_slashes(tmp_path: Path, name: bytes) -> No
     with pytest.raises(AdaclipError, match="lies outside the folder"):
         from_archive(zip_of(tmp_path / "a.zip", nut() | {name: b"1"}))
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"), [(b"Rar!\x1a\7\1\0", "rar"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\x04\x22\x4d\x18", "lz4")]
+)
+def test_archives_that_are_not_read_are_called_so(tmp_path: Path, content: bytes, kind: str) -> None:
+    (tmp_path / "a.zip").write_bytes(content + bytes(600))
+    with pytest.raises(AdaclipError, match=rf"a\.zip is a {kind} archive, which is not read: unpack it"):
+        from_archive(tmp_path / "a.zip")
 
 
 def test_two_members_that_become_one(tmp_path: Path) -> None:
