@@ -15,9 +15,10 @@ from typing import Any
 from adaclip import __version__
 from adaclip.data.fetched import read_note
 from adaclip.data.manifest import read_prepared
-from adaclip.files import read_json, sha256_of, write_json
+from adaclip.files import sha256_of, write_json
 from adaclip.provenance import PACKAGE
 from adaclip.report.results import Results
+from adaclip.report.stored import read_cost
 
 
 def write_environment(plan_file: Path, out: Path) -> None:
@@ -60,7 +61,7 @@ def _devices(results: Results) -> dict[str, int]:
     folders = {folder for found in results.evaluations for folder in (found.folder, found.folder.parent)}
     # Baselines have no training, and so nothing in the folder of the run.
     costs = [folder / "cost.json" for folder in sorted(folders) if (folder / "cost.json").exists()]
-    counts = Counter(str(read_json(path)["device"]) for path in costs)
+    counts = Counter(str(read_cost(path)["device"]) for path in costs)
     return dict(sorted(counts.items()))
 
 

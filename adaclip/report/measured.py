@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adaclip.data.manifest import read_manifest, read_prepared
-from adaclip.files import read_json
 from adaclip.report.cautions import cautions
 from adaclip.report.cells import Notes, fraction, number
 from adaclip.report.document import Cell, Column, TableDoc
 from adaclip.report.names import METRICS
 from adaclip.report.results import Results
+from adaclip.report.stored import read_cost
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -224,11 +224,11 @@ def _cost(results: Results) -> Made:
             folder = results.run_folder(experiment, seed)
             if folder not in seen and experiment["method"] in WITH_CHECKPOINT:
                 seen.add(folder)
-                full.append(_job("train", experiment["run"], seed, "", read_json(folder / "cost.json")))
+                full.append(_job("train", experiment["run"], seed, "", read_cost(folder / "cost.json")))
     for found in results.evaluations:
         if found.folder not in seen:
             seen.add(found.folder)
-            cost = read_json(found.folder / "cost.json")
+            cost = read_cost(found.folder / "cost.json")
             full.append(_job("evaluate", found.experiment["run"], found.seed, found.set, cost))
     rows = []
     for row in full:

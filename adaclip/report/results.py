@@ -14,6 +14,7 @@ from adaclip.errors import AdaclipError
 from adaclip.files import read_json
 from adaclip.leakage import overlaps
 from adaclip.report.names import METRICS
+from adaclip.report.stored import check_images, read_metrics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,11 @@ class Evaluation:
     set: str
     metrics: Mapping[str, Any]
     folder: Path
+
+    @property
+    def images(self) -> int:
+        """How many images were evaluated."""
+        return sum(int(entry["images"]) for entry in self.metrics["categories"].values())
 
 
 @dataclass(frozen=True)
@@ -144,9 +150,14 @@ class Results:
                     folder = self.run_folder(experiment, seed) / name
                     # Experiments share runs.
                     if folder not in stored:
-                        stored[folder] = _read_metrics(folder / "metrics.json")
+                        stored[folder] = self._read(folder / "metrics.json", experiment, seed, name)
                     found.append(Evaluation(experiment, seed, name, stored[folder], folder))
         return found
+
+    def _read(self, path: Path, experiment: Mapping[str, Any], seed: int, name: str) -> dict[str, Any]:
+        metrics = read_metrics(path, {"set": name, "run": experiment["run"], "seed": seed})
+        check_images(path, metrics, Path(self.sets[name]["manifest"]))
+        return metrics
 
     @cached_property
     def _by_experiment(self) -> dict[tuple[str, str], list[Evaluation]]:
@@ -247,13 +258,6 @@ class Results:
     def average(self, experiment: str, names: Sequence[str], level: str, metric: str) -> Measured:
         """Mean over the sets where a metric is defined."""
         return average([self.measured(experiment, name, level, metric) for name in names])
-
-
-def _read_metrics(path: Path) -> Any:
-    metrics = read_json(path)
-    if not isinstance(metrics, dict) or not {"categories", "mean"} <= metrics.keys():
-        raise AdaclipError(f"{path} lacks 'categories' or 'mean': evaluate again")
-    return metrics
 
 
 def _value(metrics: Mapping[str, Any], category: str, level: str, metric: str) -> float | None:

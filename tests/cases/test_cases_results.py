@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from base64 import urlsafe_b64encode
 from pathlib import Path
@@ -13,13 +14,17 @@ import yaml
 from adaclip.cli import main
 from adaclip.config import load_config
 from adaclip.data.registry import load_registry, public_facts
-from adaclip.errors import UsageError
+from adaclip.errors import AdaclipError, UsageError
 from adaclip.files import write_json, write_text
 from adaclip.plan import Plan, make_plan, plan_document
 from adaclip.records import keep_records
+from adaclip.report.figures import ranking, training, write_figures
 from adaclip.report.names import figure_names, metric_names, table_names
+from adaclip.report.results import Results
+from adaclip.report.tables import write_tables
 from adaclip.results_folder import finished, refuse_other
 from adaclip.stale import tidy
+from tests.inventing import invent
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"backbones": {"tiny": {"model": "tiny"}}, "experiments": {"one": {"title": "One", "auxiliary": ["mvtec"]}}}
@@ -194,3 +199,134 @@ def test_clean_removes_what_the_demo_wrote_and_nothing_else(tmp_path: Path, monk
     assert main(["clean", "other.yaml", "--everything"]) == 2
     assert "results/own holds the results of own.yaml" in capsys.readouterr().err
     assert (tmp_path / "results/own/plan.json").is_file()
+
+
+@pytest.fixture(scope="module")
+def invented(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Finished results of one experiment, with images."""
+    experiments = {"one": {"title": "One", "auxiliary": ["mvtec"], "evaluate": ["ksdd"]}}
+    return invent({**SMALL, "experiments": experiments}, tmp_path_factory.mktemp("invented"), pictures=True).parent
+
+
+EVALUATED = Path("runs") / "one" / "seed-0" / "ksdd"
+
+
+def first_category(metrics: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = next(iter(metrics["categories"].values()))
+    return found
+
+
+def too_large(metrics: dict[str, Any]) -> None:
+    first_category(metrics)["pixel"]["auroc"] = metrics["mean"]["pixel"]["auroc"] = 1.5
+
+
+def not_a_number(metrics: dict[str, Any]) -> None:
+    first_category(metrics)["image"]["ap"] = metrics["mean"]["image"]["ap"] = float("nan")
+
+
+def without_reason(metrics: dict[str, Any]) -> None:
+    first_category(metrics)["pixel"]["aupro"] = metrics["mean"]["pixel"]["aupro"] = None
+
+
+def another_mean(metrics: dict[str, Any]) -> None:
+    metrics["mean"]["pixel"]["auroc"] = 0.123
+
+
+def of_another_set(metrics: dict[str, Any]) -> None:
+    metrics["set"] = "dagm"
+
+
+def of_fewer_images(metrics: dict[str, Any]) -> None:
+    first_category(metrics)["images"] -= 1
+    metrics["images"] -= 1
+
+
+def text_for_a_figure(metrics: dict[str, Any]) -> None:
+    metrics["mean"]["image"]["auroc"] = "0.9"
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (too_large, "pixel.auroc 1.5, which is no fraction in [0, 1]"),
+        (not_a_number, "image.ap nan, which is no fraction"),
+        (without_reason, "pixel.aupro and no reason for it"),
+        (another_mean, "has mean.pixel.auroc 0.123, but the mean of its categories is"),
+        (of_another_set, "is of set 'dagm' and stands in the place of 'ksdd'"),
+        (of_fewer_images, "but {data}/prepared/ksdd/manifest.csv has"),
+        (text_for_a_figure, "'0.9', which is no number"),
+    ],
+)
+def test_metrics_that_cannot_be_right_are_refused(invented, tmp_path, damage, said, capsys) -> None:
+    path = invented / EVALUATED / "metrics.json"
+    whole = path.read_text()
+    value = json.loads(whole)
+    damage(value)
+    path.write_text(json.dumps(value))
+    try:
+        assert main(tables_of(invented, tmp_path)) == 1
+    finally:
+        path.write_text(whole)
+    error = capsys.readouterr().err
+    assert said.format(data=invented.parent / "data") in error
+    assert str(path) in error
+    assert "remove it, and snakemake makes it again" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "said"),
+    [
+        (EVALUATED / "metrics.json", lambda text: text[: len(text) // 2], "as JSON"),
+        (EVALUATED / "cost.json", lambda text: text[:-3], "as JSON"),
+        (EVALUATED / "cost.json", lambda text: text.replace('"seconds": ', '"seconds": -'), "has seconds -"),
+        (EVALUATED / "curves.json", lambda text: text[:-3], "as JSON"),
+        (EVALUATED / "curves.json", lambda text: text.replace("1.0", "7.0"), "no fractions in [0, 1]"),
+        (EVALUATED / "scores.csv", lambda text: text.rpartition("\n")[0].rpartition("\n")[0], "images were evaluated"),
+        (EVALUATED / "scores.csv", lambda text: score_of_first(text, "nan"), "line 2: anomaly_score is nan"),
+        (EVALUATED / "scores.csv", lambda text: score_of_first(text, "inf"), "line 2: anomaly_score is inf"),
+        (EVALUATED / "scores.csv", lambda text: score_of_first(text, "high"), "line 2: anomaly_score is high"),
+        (EVALUATED / "scores.csv", lambda _: "", "cannot be read"),
+        (EVALUATED.parent / "history.csv", lambda text: text.replace("\n1,100,", "\n1,100,inf,"), "no finite number"),
+    ],
+)
+def test_other_files_that_cannot_be_right_are_refused(invented, tmp_path, file, change, said) -> None:
+    path = invented / file
+    whole = path.read_text()
+    changed = change(whole)
+    assert changed != whole
+    path.write_text(changed)
+    read = READERS[file.name]
+    try:
+        with pytest.raises(AdaclipError) as refused:
+            read(invented / "plan.json", tmp_path)
+    finally:
+        path.write_text(whole)
+    error = str(refused.value)
+    assert error.startswith((str(path), f"cannot read {path}"))
+    assert said in error
+    assert error.endswith("remove it, and snakemake makes it again")
+    assert "\n" not in error
+
+
+def tables_of(results: Path, out: Path) -> list[str]:
+    words = ["tables", "--plan", str(results / "plan.json"), "--summary", str(out / "summary.json")]
+    return [*words, "--out", str(out / "tables")]
+
+
+#: What reads each file.
+READERS = {
+    "metrics.json": lambda plan, out: write_figures(plan, out),
+    "scores.csv": lambda plan, out: write_figures(plan, out),
+    "cost.json": lambda plan, out: write_tables(plan, out, out / "summary.json"),
+    "curves.json": lambda plan, _: ranking.draw(Results(plan), "roc", "image"),
+    "history.csv": lambda plan, _: training.draw(Results(plan)),
+}
+
+
+def score_of_first(text: str, score: str) -> str:
+    lines = text.splitlines(keepends=True)
+    column = lines[0].strip().split(",").index("anomaly_score")
+    parts = lines[1].split(",")
+    parts[column] = score if column < len(parts) - 1 else f"{score}\n"
+    return "".join([lines[0], ",".join(parts), *lines[2:]])

@@ -10,6 +10,7 @@ from adaclip.report.figures import ablation, bars, cost, heatmaps, histograms, r
 from adaclip.report.figures.style import Drawn, mark_simulated, save, use_theme
 from adaclip.report.names import wanted_figures
 from adaclip.report.results import Results
+from adaclip.report.stored import read_scores
 
 _MAKERS: dict[str, Callable[..., Drawn]] = {
     "ablation": ablation.draw,
@@ -35,6 +36,8 @@ def write_figures(plan_file: Path, out: Path) -> None:
         AdaclipError: a file of a run or of an evaluation is missing or damaged.
     """
     results = Results(plan_file)
+    for found in {one.folder: one for one in results.evaluations}.values():
+        read_scores(found.folder / "scores.csv", found.images)
     use_theme()
     documents = []
     for wanted in wanted_figures(results.plan):

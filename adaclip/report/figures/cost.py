@@ -13,12 +13,12 @@ import matplotlib.lines
 import matplotlib.ticker
 
 from adaclip.errors import AdaclipError
-from adaclip.files import read_json
 from adaclip.report.figures.style import COLOURS, GREY, MARKERS, SMALL, Drawn, grid, legend_below, nothing
 from adaclip.report.figures.words import percent, sources
 from adaclip.report.groups import Configuration, Experiment, common_sets, configurations
 from adaclip.report.names import METRICS
 from adaclip.report.results import Results, average
+from adaclip.report.stored import MEND, read_cost
 from adaclip.wording import counted
 
 if TYPE_CHECKING:
@@ -124,11 +124,11 @@ def _point(results: Results, one: Configuration, sets: Sequence[str]) -> Point:
 
 
 def _cost(folder: Path, key: str) -> float:
-    path = folder / "cost.json"
+    cost = read_cost(folder / "cost.json")
     try:
-        return float(read_json(path)[key])
+        return float(cost[key])
     except (KeyError, TypeError, ValueError) as error:
-        raise AdaclipError(f"{path} lacks '{key}': make it again") from error
+        raise AdaclipError(f"{folder / 'cost.json'} lacks '{key}': {MEND}") from error
 
 
 def front(costs: Sequence[float], values: Sequence[float]) -> list[int]:

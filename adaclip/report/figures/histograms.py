@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import io
-
 import matplotlib.patches
 import matplotlib.ticker
 import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from adaclip.errors import AdaclipError
-from adaclip.files import read_checked
 from adaclip.report.figures.style import ANOMALOUS, NORMAL, Drawn, grid, label_outer, legend_below, wrapped
 from adaclip.report.figures.words import sources
 from adaclip.report.groups import series
 from adaclip.report.results import Evaluation, Results
+from adaclip.report.stored import read_scores
 
 KINDS = ((0, "normal", NORMAL, ""), (1, "anomalous", ANOMALOUS, "///"))
 BINS = 24
@@ -69,8 +66,4 @@ def draw(results: Results, key: str) -> Drawn:
 
 
 def _scores(found: Evaluation) -> pd.DataFrame:
-    path = found.folder / "scores.csv"
-    try:
-        return pd.read_csv(io.BytesIO(read_checked(path)), usecols=["label", "anomaly_score"])
-    except ValueError as error:
-        raise AdaclipError(f"cannot read {path}: {error}: evaluate again") from error
+    return read_scores(found.folder / "scores.csv", found.images)[["label", "anomaly_score"]]

@@ -9,12 +9,11 @@ import matplotlib.lines
 import numpy as np
 import numpy.typing as npt
 
-from adaclip.errors import AdaclipError
-from adaclip.files import read_json
 from adaclip.report.figures.style import GREY, Drawn, grid, label_outer, legend_below, nothing, style_of, wrapped
 from adaclip.report.figures.words import SPREAD, sources
 from adaclip.report.groups import Experiment, series
 from adaclip.report.results import Evaluation, Results
+from adaclip.report.stored import read_curves
 
 #: Keys of the two axes in curves.json, their names, and how a curve is stored there.
 KINDS = {
@@ -95,13 +94,9 @@ def _alt(results: Results, title: str, names: Sequence[str], shown: Sequence[int
 
 def _stored(found: Evaluation, level: str) -> list[Mapping[str, Mapping[str, list[float]]]]:
     """The curves of an evaluation: those of its categories for pixels, one for images, none where undefined."""
-    path = found.folder / "curves.json"
-    try:
-        curves = read_json(path)[level]
-        # Pixel curves are kept by category.
-        return list(curves.values()) if level == "pixel" else [curves] if curves else []
-    except (KeyError, TypeError, AttributeError) as error:
-        raise AdaclipError(f"{path} was written by another version: evaluate again") from error
+    curves = read_curves(found.folder / "curves.json")[level]
+    # Pixel curves are kept by category.
+    return list(curves.values()) if level == "pixel" else [curves] if curves else []
 
 
 def mean_curve(parts: Sequence[Mapping[str, Mapping[str, list[float]]]], kind: str) -> Floats:

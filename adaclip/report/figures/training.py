@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,12 +11,11 @@ import matplotlib.ticker
 import numpy as np
 import pandas as pd
 
-from adaclip.errors import AdaclipError
-from adaclip.files import read_checked
 from adaclip.report.figures.style import COLOURS, Drawn, grid, label_outer, legend_below, style_of, wrapped
 from adaclip.report.figures.words import SPREAD, sources
 from adaclip.report.groups import Experiment, series
 from adaclip.report.results import Results
+from adaclip.report.stored import read_history
 from adaclip.wording import counted
 
 if TYPE_CHECKING:
@@ -130,15 +128,7 @@ def _finish(ax: Axes, title: str) -> None:
 
 
 def _history(results: Results, experiment: Experiment, seed: int) -> pd.DataFrame:
-    path = results.run_folder(experiment, seed) / "history.csv"
-    try:
-        history = pd.read_csv(io.BytesIO(read_checked(path)))
-    except ValueError as error:
-        raise AdaclipError(f"cannot read {path}: {error}: train again") from error
-    missing = [column for column in ("epoch", *PARTS) if column not in history]
-    if missing:
-        raise AdaclipError(f"{path} lacks column '{missing[0]}': train again")
-    return history
+    return read_history(results.run_folder(experiment, seed) / "history.csv")
 
 
 def _seeds(experiments: Sequence[Mapping[str, object]]) -> str:
