@@ -271,6 +271,9 @@ def test_masks_under_their_other_names(tmp_path: Path, name: str, ending: str) -
         ("nut/test/ok", "nut/test/bent", "nut/test/masks/bent", "nut"),
         ("test/nut/ok", "test/nut/bent", "ground_truth/nut/bent", "nut"),
         ("Test/OK/Images", "Test/NG/Images", "Test/NG/Masks", "own"),
+        ("test/ok/img", "test/ko/img", "test/ko/anomaly_mask", "own"),
+        ("ok/img", "hole/img", "hole/anomaly_mask", "own"),
+        ("good", "hole", "groundtruth", "own"),
     ],
 )
 @pytest.mark.parametrize("wrapped", ["", "a/b/"])
@@ -291,6 +294,17 @@ def test_masks_beside_their_images_in_one_folder(tmp_path: Path) -> None:
     found = truth(read(tmp_path), tmp_path)
     assert found["bad/001.png"] == ("own", "test", 1, "bad/001_mask.png")
     assert set(found) == {*several("good"), *several("bad")}
+
+
+def test_masks_tell_that_a_folder_beside_two_kinds_holds_defects(tmp_path: Path) -> None:
+    images = [f"{kind}/{kind}{number}.png" for kind in ("good", "bad", "hole") for number in range(2)]
+    draw(tmp_path, images)
+    with pytest.raises(AdaclipError, match=r"2 in hole: say what they are in its entry, such as anomalous: \[hole\]"):
+        read(tmp_path)
+    draw(tmp_path, [], [f"masks/{kind}{number}.png" for kind in ("bad", "hole") for number in range(2)])
+    found = truth(read(tmp_path), tmp_path)
+    assert found["hole/hole1.png"] == ("own", "test", 1, "masks/hole1.png")
+    assert len(found) == 6
 
 
 def test_masks_of_equal_names_belong_to_the_anomalous_images(tmp_path: Path) -> None:

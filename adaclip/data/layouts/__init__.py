@@ -153,8 +153,13 @@ def read_recognised(root: Path, found: Recognised, dataset: Dataset) -> Original
         check_names(item, root)
     items = sorted(reading.items, key=lambda item: (item.category, item.split, str(item.image), item.name))
     items = _with_own_names(items, top)
-    unread = listing.unread(_levels(root), root, top, name)
-    notes = [*reading.notes, *unread, *unused_notes(found.folders, reading, dataset, root, name), *archive_notes(found.folders)]
+    unknown = found.tree.unknown if found.tree is not None else ()
+    notes = [
+        *reading.notes,
+        *listing.unread(_levels(root), root, top, name),
+        *unused_notes(found.folders, reading, dataset, root, name, unknown),
+        *archive_notes(found.folders),
+    ]
     where = f" in {top.relative_to(root).as_posix()}" if top != root else ""
     # What is left out may have names that no file in UTF-8 holds.
     notes = [note.encode("utf-8", "backslashreplace").decode() for note in notes]

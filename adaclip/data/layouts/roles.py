@@ -96,7 +96,11 @@ def roles_of(parts: Sequence[str], around: int, partners: set[tuple[str, ...]], 
         below_split = any(above.split for above in found)
         in_masks = any(above.content == "masks" for above in found)
         partner = bool(role.rest) and (*parts[:depth], plain(role.rest)) in partners
-        if role.content and role.rest and below_split and role.content == "masks" and not (partner or in_masks):
+        # `anomaly_mask` beside `img`, or below a kind, holds that kind's masks.
+        for_sure = any(above.is_kind for above in found) or (*parts[:depth], "") in partners
+        if role.content == "masks" and role.rest and not (in_masks or partner) and for_sure:
+            role = replace(role, rest="", label=None)
+        elif role.content == "masks" and role.rest and below_split and not (partner or in_masks):
             role = replace(role, doubtful=True)
         elif role.content and not role.is_kind:
             if depth < around and not role.split:
@@ -124,4 +128,7 @@ def partners_of(paths: Iterable[Sequence[str]], dataset: Dataset) -> set[tuple[s
         role = role_of(name, dataset)
         rest, content = (role.rest, role.content) if role.content and not role.is_kind else (name, "images")
         contents.setdefault((*parent, plain(rest)), set()).add(content)
+        if role.content == "masks" and role.rest:
+            # It belongs to plain `images` beside it, whatever else its name says.
+            contents.setdefault((*parent, ""), set()).add("masks")
     return {where for where, there in contents.items() if len(there) == 2}

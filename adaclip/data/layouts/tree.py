@@ -19,7 +19,7 @@ from adaclip.data.decode import open_mask
 from adaclip.data.layouts.categories import named_categories
 from adaclip.data.layouts.common import Item, Reading
 from adaclip.data.layouts.kinds import check_said, sounds_normal
-from adaclip.data.layouts.leaves import Leaf, leaves_of, with_kinds
+from adaclip.data.layouts.leaves import Leaf, leaves_of, stem_of, with_kinds
 from adaclip.data.layouts.pairing import check_complete, pair_all, partners_of_masks
 from adaclip.data.layouts.roles import role_of
 from adaclip.data.layouts.walking import Folder
@@ -45,6 +45,7 @@ class Tree:
         masks: the folders of masks that belong to them.
         names: the category's name for each `Leaf.category`.
         notes: what was decided.
+        unknown: kinds beside a normal one that are not read, since nobody can say what they show.
     """
 
     layout: str
@@ -53,6 +54,7 @@ class Tree:
     masks: tuple[Leaf, ...]
     names: dict[tuple[str, ...], str]
     notes: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 def recognise_tree(root: Path, folders: Sequence[Folder], dataset: Dataset) -> Tree | None:
@@ -72,7 +74,9 @@ def recognise_tree(root: Path, folders: Sequence[Folder], dataset: Dataset) -> T
         return None
     check_said(dataset, {name for folder in folders for name in folder.parts})
     all_masks = [leaf for leaf in leaves if leaf.masks]
-    images = [leaf for leaf in with_kinds(leaves, dataset) if _is_read(leaf, all_masks)]
+    everything = with_kinds(leaves, dataset)
+    images = [leaf for leaf in everything if _is_read(leaf, all_masks, everything)]
+    unknown = sorted({leaf.kind for leaf in everything if leaf.kind and leaf not in images})
     images = [replace(leaf, label=1, known=True) if leaf.kind and leaf.label is None else leaf for leaf in images]
     kinds = {leaf.label for leaf in images if leaf.kind and not leaf.split}
     if kinds and kinds != {0, 1} and not any(leaf.split for leaf in images):
@@ -88,15 +92,23 @@ def recognise_tree(root: Path, folders: Sequence[Folder], dataset: Dataset) -> T
         masks = [leaf for leaf in masks if partners_of_masks(images, leaf)]
     layout = _only_layout(images, dataset)
     _check_mask_folders(folders, dataset)
-    return Tree(layout, _top_of(root, images, layout), tuple(images), tuple(masks), names, tuple(notes))
+    return Tree(layout, _top_of(root, images, layout), tuple(images), tuple(masks), names, tuple(notes), tuple(unknown))
 
 
-def _is_read(leaf: Leaf, masks: Sequence[Leaf]) -> bool:
-    """Whether a label is known, or a folder of masks tells it."""
+def _is_read(leaf: Leaf, masks: Sequence[Leaf], images: Sequence[Leaf]) -> bool:
+    """Whether a label is known, or masks tell it: of a folder of their own, or of each image and no other."""
     if leaf.known and leaf.kind:
         return True
-    masked = any(mask.key == leaf.key and mask.split in (None, leaf.split) for mask in masks)
-    return masked and (leaf.known or (bool(leaf.kind) and not sounds_normal(leaf.kind)))
+    if not (leaf.known or leaf.kind) or (leaf.kind and sounds_normal(leaf.kind)):
+        return False
+    fitting = [mask for mask in masks if mask.split in (None, leaf.split)]
+    if any(mask.key == leaf.key for mask in fitting):
+        return True
+    if not leaf.kind:
+        return False
+    stems = {stem_of(path) for mask in fitting if leaf.key[: len(mask.key)] == mask.key for path in mask.files}
+    others = {path.stem for other in images if other is not leaf for path in other.files}
+    return all(path.stem in stems - others for path in leaf.files)
 
 
 def _only_of(masks: Leaf, left: Sequence[Leaf], images: Sequence[Leaf]) -> bool:

@@ -22,7 +22,14 @@ ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".
 LISTED = 8
 
 
-def unused_notes(folders: Sequence[Folder], reading: Reading, dataset: Dataset, root: Path, layout: str) -> list[str]:
+def unused_notes(
+    folders: Sequence[Folder],
+    reading: Reading,
+    dataset: Dataset,
+    root: Path,
+    layout: str,
+    unknown: Sequence[str] = (),
+) -> list[str]:
     """Say by folder which images below the root are not part of the set.
 
     Args:
@@ -31,6 +38,7 @@ def unused_notes(folders: Sequence[Folder], reading: Reading, dataset: Dataset, 
         dataset: the registry entry, whose `unused: allow` turns the error into the note.
         root: the folder that was given.
         layout: name of the layout, for the error.
+        unknown: kinds of images that nobody can call normal or anomalous, for the error.
 
     Raises:
         AdaclipError: they are more than a tenth of all image files, and no listing says which belong to the set.
@@ -44,9 +52,11 @@ def unused_notes(folders: Sequence[Folder], reading: Reading, dataset: Dataset, 
         return []
     text = f"{unused} of {total} image files are not part of the set: {_by_folder(+left)}"
     if unused > SHARE * total and dataset.unused != "allow" and layout not in LISTINGS:
+        names = ", ".join(unknown[:LISTED])
+        hint = f"say what they are in its entry, such as anomalous: [{names}]" if unknown else "give the folder that is meant"
         raise AdaclipError(
-            f"data set '{dataset.id}': {root}: read as layout {layout}, {text}: give the folder that is meant, move "
-            "them away, or say unused: allow in its entry"
+            f"data set '{dataset.id}': {root}: read as layout {layout}, {text}: {hint}, move them away, or say "
+            "unused: allow there"
         )
     return [text]
 
