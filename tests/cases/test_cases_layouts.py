@@ -99,7 +99,7 @@ def test_a_kind_that_sounds_normal_is_never_taken_for_a_defect(tmp_path: Path, o
 def test_a_test_split_without_a_normal_kind_is_refused(tmp_path: Path, split: str) -> None:
     draw(tmp_path, several("nut/train/good") + several(f"nut/{split}/front") + several(f"nut/{split}/scratch"))
     with pytest.raises(
-        AdaclipError, match=r"no kind that is surely normal \(kinds: front, scratch\).*normal: \[front\]"
+        AdaclipError, match=r"no kind that is surely normal \(kinds: front, scratch\).*anomalous: \[front, scratch\]"
     ):
         read(tmp_path)
     labels = {
@@ -305,6 +305,27 @@ def test_masks_tell_that_a_folder_beside_two_kinds_holds_defects(tmp_path: Path)
     found = truth(read(tmp_path), tmp_path)
     assert found["hole/hole1.png"] == ("own", "test", 1, "masks/hole1.png")
     assert len(found) == 6
+
+
+@pytest.mark.parametrize("folder", ["", "images/", "a/b/c/"])
+def test_one_folder_of_images_and_their_masks(tmp_path: Path, folder: str) -> None:
+    masks = [f"{folder}{number}_seg.png" for number in range(2)]
+    draw(tmp_path, [f"{folder}{number}.jpg" for number in range(2)], masks, masks[:1])
+    found = truth(read(tmp_path), tmp_path)
+    assert found == {f"{folder}{number}.jpg": ("own", "test", number, masks[number]) for number in range(2)}
+
+
+def test_a_test_split_of_two_parts(tmp_path: Path) -> None:
+    """As MVTec AD 2 has them; the private parts have no labels."""
+    draw(tmp_path, several("can/train/good") + several("can/test_public/good") + several("can/test_public/bad"))
+    draw(tmp_path, several("can/test_private", 1), several("can/test_public/ground_truth/bad"))
+    with pytest.raises(AdaclipError, match="1 of 9 image files"):
+        read(tmp_path)
+    original = read(tmp_path, unused="allow")
+    found = truth(original, tmp_path)
+    assert found["can/test_public/bad/001.png"] == ("can", "test", 1, "can/test_public/ground_truth/bad/001.png")
+    assert found["can/train/good/001.png"] == ("can", "train", 0, None)
+    assert original.reading.notes == ["1 of 9 image files are not part of the set: 1 in can/test_private"]
 
 
 def test_masks_of_equal_names_belong_to_the_anomalous_images(tmp_path: Path) -> None:

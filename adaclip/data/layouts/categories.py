@@ -53,7 +53,7 @@ def named_categories(found: Mapping[tuple[str, ...], Leaf], root: Path, dataset:
 
 
 def _only_name(path: tuple[str, ...], root: Path, dataset: Dataset, layout: str) -> str:
-    if layout != "mvtec" or len(dataset.categories) == 1:
+    if layout != "mvtec" or (not path and len(dataset.categories) == 1):
         return only_category(dataset)
     if not path and not dataset.categories:
         return dataset.id

@@ -232,9 +232,11 @@ def _check_known(leaves: Sequence[Leaf], dataset: Dataset) -> None:
         if depth is not None and not leaf.kind and not leaf.known and not _contradiction(leaf, dataset):
             top = leaf.parts[:depth]
             kinds = sorted({other.parts[depth] for other in leaves if other.parts[:depth] == top != other.parts})
+            like = next((kind for kind in kinds if sounds_normal(kind)), None)
             raise AdaclipError(
-                f"data set '{dataset.id}': {'/'.join(top) or leaf.path} has no kind that is surely normal "
-                f"(kinds: {', '.join(kinds)}): {hint} normal: [{kinds[0]}]"
+                f"data set '{dataset.id}': {'/'.join(top) or leaf.path} has no kind that is surely normal (kinds: "
+                f"{', '.join(kinds)}): say in the entry of the set which are, such as normal: [{like or 'NAME'}], or "
+                f"which are anomalous, such as anomalous: [{', '.join(kind for kind in kinds if kind != like)}]"
             )
 
 

@@ -16,8 +16,8 @@ _SPLITS = {
 }
 _IMAGES = re.compile(r"(jpeg|png)?images?|imgs?|originals?|data|frames?|photos?|pictures?|pics?")
 _MASKS = re.compile(r"masks?|groundtruths?|gts?|truths?|labels?|segmentations?|segs?|annotations?|annots?")
-#: Words that say nothing beside one that does: `training_set`, `test split`.
-_FILLING = frozenset("set split part the of".split())
+#: Words that say nothing beside one that does: `training_set`, `test_public` (MVTec AD 2, whose private part has no labels).
+_FILLING = frozenset("set split part the of public private mixed".split())
 
 
 @dataclass(frozen=True)

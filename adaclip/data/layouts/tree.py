@@ -70,7 +70,7 @@ def recognise_tree(root: Path, folders: Sequence[Folder], dataset: Dataset) -> T
         UsageError: the entry speaks of kinds that are not there.
     """
     leaves = leaves_of(folders, dataset)
-    if not any(leaf.parts for leaf in leaves):
+    if not any(leaf.parts or leaf.masks for leaf in leaves):
         return None
     check_said(dataset, {name for folder in folders for name in folder.parts})
     all_masks = [leaf for leaf in leaves if leaf.masks]
@@ -99,6 +99,9 @@ def _is_read(leaf: Leaf, masks: Sequence[Leaf], images: Sequence[Leaf]) -> bool:
     """Whether a label is known, or masks tell it: of a folder of their own, or of each image and no other."""
     if leaf.known and leaf.kind:
         return True
+    if not leaf.kind and len(images) == 1 and any(mask.path == leaf.path for mask in masks):
+        # One folder of images and their masks, whatever it is called.
+        return True
     if not (leaf.known or leaf.kind) or (leaf.kind and sounds_normal(leaf.kind)):
         return False
     fitting = [mask for mask in masks if mask.split in (None, leaf.split)]
@@ -107,7 +110,13 @@ def _is_read(leaf: Leaf, masks: Sequence[Leaf], images: Sequence[Leaf]) -> bool:
     if not leaf.kind:
         return False
     stems = {stem_of(path) for mask in fitting if leaf.key[: len(mask.key)] == mask.key for path in mask.files}
-    others = {path.stem for other in images if other is not leaf for path in other.files}
+    place = (leaf.category, leaf.split)
+    others = {
+        path.stem
+        for other in images
+        if other is not leaf and (other.category, other.split) == place
+        for path in other.files
+    }
     return all(path.stem in stems - others for path in leaf.files)
 
 
