@@ -15,6 +15,7 @@ from PIL import Image
 from adaclip.checkpoint import load_model
 from adaclip.data.decode import SUFFIXES, UNREAD, size_of
 from adaclip.data.rows import Row
+from adaclip.data.sniff import is_picture
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.evaluate import predictions
 from adaclip.files import check_writable, remove, write_whole
@@ -32,7 +33,7 @@ class Found:
         images: paths relative to it, sorted.
         hidden: how many image files were skipped because their names, or those of folders above, say that they are
             none of the user's: hidden ones, and what macOS leaves in `__MACOSX`.
-        unread: the same of pictures in formats that are not read, relative.
+        unread: pictures in formats, or with suffixes, that are not read, relative.
         faults: what could not be looked at, by its relative path.
     """
 
@@ -147,7 +148,7 @@ def find_images(folder: Path) -> Found:
         below.sort()
         for name in files:
             path = Path(top, name)
-            if path.suffix.lower() in SUFFIXES | UNREAD:
+            if path.suffix.lower() in SUFFIXES | UNREAD or is_picture(path):
                 _sort_in(found, path.relative_to(folder), path.is_file() or path.is_symlink())
     found.images.sort()
     return found
@@ -157,7 +158,7 @@ def _sort_in(found: Found, path: Path, is_file: bool) -> None:
     name = path.as_posix()
     if any(part.startswith((".", "__MACOSX")) for part in path.parts):
         found.hidden += 1
-    elif path.suffix.lower() in UNREAD:
+    elif path.suffix.lower() not in SUFFIXES:
         found.unread.append(name)
     elif not _is_utf8(name):
         found.faults[name] = f"the name of {os.fsencode(name)!r} is not in UTF-8: rename it"
@@ -181,8 +182,8 @@ def _notes(found: Found) -> list[str]:
     if found.hidden:
         notes.append(f"{found.hidden} hidden image files are skipped")
     if found.unread:
-        such = f"such as {min(found.unread)}: save them as PNG"
-        notes.append(f"{len(found.unread)} pictures are in a format that is not read, {such}")
+        such = f"such as {min(found.unread)}: save them as PNG, or give them the suffix of what they are"
+        notes.append(f"{len(found.unread)} pictures are not read for their suffix, {such}")
     return notes
 
 

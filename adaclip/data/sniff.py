@@ -44,6 +44,34 @@ def kind_of(head: bytes) -> str | None:
     return "tar"
 
 
+#: How pictures begin that people store under any name.
+_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  \r\n")
+#: Suffixes of what is no picture, which need not be opened to know it.
+_NO_PICTURE = frozenset(
+    ".txt .md .json .jsonl .ndjson .xml .csv .tsv .yaml .yml .html .htm .pdf .zip .tar .gz .tgz .xz .bz2 .7z .py .log .db "
+    ".xlsx .xls .ods .parquet .pkl .npy .npz .mat .pt .pth .safetensors .ini .doc .docx".split()
+)
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file whose suffix says nothing begins like a picture: a photo without a suffix, or with one of its own.
+
+    One that cannot be read is none.
+    """
+    if path.suffix.lower() in _NO_PICTURE:
+        return False
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as stream:
+            head = stream.read(32)
+    except OSError:
+        return False
+    if head[4:8] == b"ftyp":
+        return head[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"avif")
+    return head.startswith(_PICTURES) or (head[:4], head[8:12]) == (b"RIFF", b"WEBP")
+
+
 def unread_archive(path: Path) -> str | None:
     """The kind of an archive that `kind_of` does not know: rar, zstd, lz4, or None for another file.
 

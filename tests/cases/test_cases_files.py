@@ -136,6 +136,27 @@ def test_suffixes_that_are_read(tmp_path: Path, suffix: str, kind: str) -> None:
     assert open_image(tmp_path / "out" / next(row.image for row in found.rows if row.label)).size == (12, 9)
 
 
+@pytest.mark.parametrize("name", ["000.heic", "000.AVIF", "000.dcm", "000.tga", "000", "000.image", "000.png~"])
+def test_pictures_that_are_not_read_are_the_reason(tmp_path: Path, name: str) -> None:
+    draw_image(tmp_path / "raw/good/000.png")
+    (tmp_path / "raw/bad").mkdir()
+    (tmp_path / "raw/bad" / name).write_bytes((tmp_path / "raw/good/000.png").read_bytes())
+    with pytest.raises(AdaclipError, match=rf"1 pictures are not read for their suffix, such as bad/{name} .*\.jfif"):
+        prepared(tmp_path)
+    # Beside one that is read it is still not passed over.
+    draw_image(tmp_path / "raw/bad/1.png")
+    with pytest.raises(AdaclipError, match="1 of 3 image files are not part of the set: 1 in bad"):
+        prepared(tmp_path)
+
+
+def test_other_files_are_no_pictures(tmp_path: Path) -> None:
+    draw_image(tmp_path / "raw/good/000.png")
+    draw_image(tmp_path / "raw/bad/000.png")
+    for name in ("README", "Thumbs.db", "video.mp4", "labels.npy"):
+        (tmp_path / "raw/bad" / name).write_bytes(b"\0\0\0\x20ftypisom and so on")
+    assert len(prepared(tmp_path).rows) == 2
+
+
 def test_grey_of_16_bits_in_a_pgm(tmp_path: Path) -> None:
     path = tmp_path / "scan.pgm"
     Image.fromarray(np.array([[0, 257, 65535]], dtype=np.uint16)).save(path)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from adaclip.data.decode import SUFFIXES
 from adaclip.data.layouts import colondb, dagm, headct, ksdd, listing, meta, table, visa
 from adaclip.data.layouts.common import Item, Layout, Reading, check_names, subfolders
 from adaclip.data.layouts.kinds import plain
@@ -115,8 +116,17 @@ def recognise(root: Path, dataset: Dataset) -> Recognised:
     raise UnknownLayout(
         f"data set '{dataset.id}': {root} is not in {wanted} (it holds {seen}): expected the published folders, "
         "MVTec folders (test, ground_truth), two folders such as good and bad, folders of images and masks, meta.json "
-        "or manifest.csv"
+        f"or manifest.csv{_unread(folders)}"
     )
+
+
+def _unread(folders: Sequence[Folder]) -> str:
+    """What to say of pictures that are not read, where no layout was found: they may be why."""
+    names = [f"{'/'.join((*folder.parts, path.name))}" for folder in folders for path in folder.unread]
+    if not names:
+        return ""
+    read = " ".join(sorted(SUFFIXES))
+    return f"; {len(names)} pictures are not read for their suffix, such as {names[0]} (read are {read}): save them as PNG, or give them the suffix of what they are"
 
 
 def read_original(root: Path, dataset: Dataset) -> Original:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from adaclip.data.decode import SUFFIXES, UNREAD
 from adaclip.data.layouts.common import is_hidden
+from adaclip.data.sniff import is_picture
 from adaclip.errors import AdaclipError
 
 #: Deeper than this nobody lays out images; a folder that holds itself through a link is stopped by it too.
@@ -22,7 +23,7 @@ class Folder:
         path: where it is.
         parts: its names from the root on; () for the root.
         images: files with a suffix that is read, sorted.
-        unread: files of pictures that nothing here reads, sorted.
+        unread: files of pictures that nothing here reads, for their format or for their suffix, sorted.
         others: names of the other files, sorted.
     """
 
@@ -53,13 +54,15 @@ def folders_below(root: Path) -> list[Folder]:
             entries = sorted((entry.name, entry.is_dir()) for entry in scanned if not is_hidden(entry.name))
         files = [name for name, is_folder in entries if not is_folder]
         suffix = {name: os.path.splitext(name)[1].lower() for name in files}  # noqa: PTH122
+        known = SUFFIXES | UNREAD
+        unread = {name for name in files if suffix[name] in UNREAD or (suffix[name] not in known and is_picture(path / name))}
         found.append(
             Folder(
                 path,
                 parts,
                 tuple(path / name for name in files if suffix[name] in SUFFIXES),
-                tuple(path / name for name in files if suffix[name] in UNREAD),
-                tuple(name for name in files if suffix[name] not in SUFFIXES | UNREAD),
+                tuple(path / name for name in files if name in unread),
+                tuple(name for name in files if suffix[name] not in SUFFIXES and name not in unread),
             )
         )
         waiting += [(path / name, (*parts, name), above | {real}) for name, is_folder in entries if is_folder]
