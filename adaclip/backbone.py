@@ -7,7 +7,6 @@ prompts between blocks (paper, section 3.2); without prompts they give what open
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import pickle
 import tempfile
@@ -22,14 +21,17 @@ import torch.nn.functional as F
 from open_clip.pretrained import get_pretrained_cfg
 from torch import Tensor, nn
 
+from adaclip.architectures import (
+    FEATURE_BLOCKS,
+    Architecture,
+    check_backbone,
+    check_image_size,
+    config_file,
+    unsupported,
+)
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.settings import BackboneSettings, Preset
 from adaclip.words import too_long
-
-#: Number of feature blocks; the paper reads the vision tower at four depths.
-FEATURE_BLOCKS = 4
-#: Architectures of this project, beside those of open_clip.
-OWN_MODELS = Path(__file__).parent / "models"
 
 
 class Backbone(nn.Module):
@@ -37,6 +39,7 @@ class Backbone(nn.Module):
 
     Attributes:
         settings: how it was made; two backbones with equal settings compute the same.
+        architecture: the sizes of its towers.
         image_size: side S of the square input in pixels.
         grid: patches along one side, g = S // patch; L = g * g patches.
         vision_width: width W of the vision tower.
@@ -51,28 +54,21 @@ class Backbone(nn.Module):
         self.settings = settings
         self.image_size = settings.image_size
         visual = clip.visual
-        patch = int(visual.patch_size[0])
-        if settings.image_size <= 0 or settings.image_size % patch:
-            below = settings.image_size // patch * patch
-            near = f"{below} or {below + patch}" if below > 0 else str(patch)
-            raise UsageError(
-                f"image_size {settings.image_size} is not a multiple of {settings.model}'s patch size {patch}: "
-                f"use {near}"
-            )
-        self.grid = settings.image_size // patch
+        self.architecture = Architecture(
+            settings.model,
+            patch=int(visual.patch_size[0]),
+            vision_blocks=len(visual.transformer.resblocks),
+            text_blocks=len(clip.transformer.resblocks),
+            context=int(clip.context_length),
+        )
+        check_image_size(self.architecture, settings.image_size)
+        self.grid = settings.image_size // self.architecture.patch
         self._resize_positions(visual, antialias=settings.preset == "corrected")
         self.clip = clip
         self.vision_width = int(visual.conv1.out_channels)
         self.text_width = int(self.clip.token_embedding.weight.shape[1])
         self.embed_dim = int(visual.proj.shape[1])
-        self.vision_layers = len(visual.transformer.resblocks)
-        self.text_layers = len(self.clip.transformer.resblocks)
-        step = self.vision_layers // FEATURE_BLOCKS
-        if step == 0:
-            raise UsageError(
-                f"{settings.model} has {self.vision_layers} vision blocks; "
-                f"{FEATURE_BLOCKS} feature blocks need at least that many"
-            )
+        step = self.architecture.vision_blocks // FEATURE_BLOCKS
         self.feature_blocks = tuple(step * (i + 1) for i in range(FEATURE_BLOCKS))
         self._tokenizer = open_clip.SimpleTokenizer(context_length=int(self.clip.context_length))
         # Categories come again at every step, and byte-pair encoding is slow Python.
@@ -271,10 +267,9 @@ def make_backbone(settings: BackboneSettings, device: str | torch.device = "cpu"
     """`load_backbone` from a settings object."""
     if settings.preset not in ("reference", "corrected"):
         raise UsageError(f"unknown preset '{settings.preset}': use reference or corrected")
+    check_backbone(settings)
     name = _model_name(settings.model)
     quick_gelu = settings.preset == "corrected" and _trained_with_quick_gelu(name, settings.pretrained)
-    if settings.pretrained is not None:
-        _check_pretrained(name, settings)
     # open_clip warns on the root logger about random weights, and about the activation that the preset chose.
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
@@ -305,27 +300,10 @@ def reason_of(error: Exception) -> str:
 
 def _model_name(model: str) -> str:
     """The name under which open_clip knows the model; a config file is registered first."""
-    path = Path(model)
-    if not model.endswith(".json"):
-        if model in open_clip.list_models():
-            return model
-        path = OWN_MODELS / f"{model}.json"
-        if not path.is_file():
-            raise UsageError(
-                f"unknown model '{model}': neither an open_clip name (such as ViT-L-14-336) nor a .json file"
-            )
-    try:
-        content = path.read_bytes()
-        config = json.loads(content)
-    except FileNotFoundError:
-        raise UsageError(f"no such model config: {path}") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read model config {path}: {error}") from error
-    missing = [
-        key for key in ("embed_dim", "vision_cfg", "text_cfg") if not isinstance(config, dict) or key not in config
-    ]
-    if missing:
-        raise UsageError(f"{path} is not an open_clip model config: it lacks {', '.join(missing)}")
+    if not model.endswith(".json") and model in open_clip.list_models():
+        return model
+    path = config_file(model)
+    content = path.read_bytes()
     # A name of its own, so that a file called like a built-in model does not replace that one.
     name = f"{path.stem}-{hashlib.sha256(content).hexdigest()[:12]}"
     if name not in open_clip.list_models():
@@ -345,17 +323,6 @@ def _trained_with_quick_gelu(name: str, pretrained: str | None) -> bool:
     return bool(config.get("quick_gelu", False))
 
 
-def _check_pretrained(name: str, settings: BackboneSettings) -> None:
-    pretrained = settings.pretrained or ""
-    if get_pretrained_cfg(name, pretrained) or Path(pretrained).is_file():
-        return
-    tags = open_clip.list_pretrained_tags_by_model(name)
-    raise UsageError(
-        f"weights '{pretrained}' of {settings.model}: no such file, and no such tag "
-        f"(known tags: {', '.join(tags) or 'none'})"
-    )
-
-
 def _check_architecture(clip: Any, model: str) -> None:
     visual = clip.visual
     plain = (
@@ -370,7 +337,4 @@ def _check_architecture(clip: Any, model: str) -> None:
         and isinstance(clip.text_projection, nn.Parameter)
     )
     if not plain:
-        raise UsageError(
-            f"{model} is not supported: AdaCLIP needs a CLIP with a ViT vision tower read at its class token "
-            "and a causal text tower (ViT-B-16, ViT-L-14, ViT-L-14-336 and their kin)"
-        )
+        raise UsageError(unsupported(model))

@@ -186,8 +186,8 @@ def parse_config(value: Any, where: str) -> Config:
     return Config(
         title=checked["title"],
         note=checked["note"],
-        data=checked["data"],
-        results=checked.get("results") or own_folder(where),
+        data=Path(checked["data"]).as_posix(),
+        results=Path(checked.get("results") or own_folder(where)).as_posix(),
         source=TOGETHER.join(Path(os.path.relpath(one)).as_posix() for one in where.split(TOGETHER)),
         simulate=checked.get("simulate"),
         sets=tuple(checked["sets"]) if "sets" in checked else None,

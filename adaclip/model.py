@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adaclip.backbone import FEATURE_BLOCKS, Backbone
+from adaclip.architectures import FEATURE_BLOCKS, check_prompts
+from adaclip.backbone import Backbone
 from adaclip.errors import UsageError
 from adaclip.fusion import fuse
 from adaclip.prompts import DynamicPrompts, Projections, StaticPrompts, all_sentences, combine, sentences
@@ -115,13 +116,7 @@ class AdaCLIP(nn.Module):
         self._backbone = [backbone]
         active = "" if prompt_type == "none" else prompt_branch.replace("none", "")
         static, dynamic = "S" in prompt_type, "D" in prompt_type
-        towers = (("V", "vision", backbone.vision_layers), ("L", "text", backbone.text_layers))
-        for letter, name, layers in towers:
-            if letter in active and prompt_depth > layers:
-                raise UsageError(f"prompt_depth {prompt_depth} is more than the {layers} blocks of the {name} tower")
-        context = int(backbone.clip.context_length)
-        if "L" in active and prompt_length >= context:
-            raise UsageError(f"prompt_length {prompt_length} does not fit the text tower's context of {context} tokens")
+        check_prompts(backbone.architecture, prompt_type, prompt_branch, prompt_depth, prompt_length)
         dim, width, text = backbone.embed_dim, backbone.vision_width, backbone.text_width
         vision, language = "V" in active, "L" in active
         self.visual_prompter = StaticPrompts(prompt_depth, prompt_length, width) if vision and static else None

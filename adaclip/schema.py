@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from adaclip.errors import UsageError
+from adaclip.reading import read_yaml
 
 SCHEMAS = Path(__file__).parent / "schemas"
 
@@ -20,7 +19,7 @@ SCHEMAS = Path(__file__).parent / "schemas"
 @functools.cache
 def load_schema(name: str) -> dict[str, Any]:
     """The schema `adaclip/schemas/<name>.schema.yaml` as a dict."""
-    schema = yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+    schema = read_yaml(SCHEMAS / f"{name}.schema.yaml")
     assert isinstance(schema, dict)
     return schema
 
@@ -92,11 +91,23 @@ def _describe(error: Any) -> str:
         return f"'{error.instance}' is not a valid name here: {error.schema.get('description', error.message)}"
     if error.validator == "enum":
         return f"{place}: {error.instance!r} is not one of {', '.join(map(str, error.validator_value))}"
+    if error.validator == "type" and error.validator_value == "number" and _is_number(error.instance):
+        return f"{place}: {error.instance!r} is text: write {_as_yaml(error.instance)}"
     if error.validator in ("anyOf", "oneOf") and error.schema.get("description"):
         return f"{place}: {error.instance!r} does not fit: {error.schema['description']}"
     if error.validator == "pattern" and error.schema.get("description"):
         return f"{place}: {error.instance!r} does not fit: {error.schema['description']}"
     return f"{place}: {error.message.replace(repr(error.instance), _short(error.instance))}"
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a text would be a number to most readers; YAML wants a dot in one with an exponent."""
+    return isinstance(value, str) and re.fullmatch(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", value) is not None
+
+
+def _as_yaml(text: str) -> str:
+    mantissa, sign, exponent = text.lower().partition("e")
+    return f"{mantissa if '.' in mantissa else f'{mantissa}.0'}e{exponent}" if sign else text
 
 
 def _short(value: Any) -> str:

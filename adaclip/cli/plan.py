@@ -78,15 +78,13 @@ def _part(arguments: argparse.Namespace) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> None:
+    from adaclip.beforehand import plan_of
     from adaclip.config import load_config
     from adaclip.cost import count_images, estimate, planned_jobs
-    from adaclip.data.registry import load_registry
     from adaclip.data.wording import words_line
-    from adaclip.plan import make_plan
 
     config = load_config(arguments.config)
-    registry = load_registry(config.datasets)
-    plan = make_plan(config, registry)
+    registry, plan = plan_of(config)
     evaluations = plan.evaluations()
     print(
         f"{arguments.config}: {len(config.experiments)} experiments, {len(plan.runs)} runs, "

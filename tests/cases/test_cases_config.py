@@ -6,6 +6,7 @@ The real Snakemake plans here, for what it reads before the workflow does is par
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from adaclip.beforehand import RULES
 from adaclip.cli import main
 from adaclip.config import load_config, read_configs
 from adaclip.errors import UsageError
@@ -46,7 +48,7 @@ def write(path: Path, value: object) -> Path:
 def folder(tmp_path: Path) -> Path:
     """A folder with two sets of images and `own.yaml`."""
     for name in ("bolts", "nuts"):
-        (tmp_path / "photos" / name / "good").mkdir(parents=True)
+        write(tmp_path / "photos" / name / "good/1.png", "")
     write(tmp_path / "own.yaml", OWN)
     return tmp_path
 
@@ -100,19 +102,18 @@ def test_two_files_and_overrides_are_merged_in_their_order(folder):
 
 def test_numbers_in_overrides_are_numbers(folder):
     said = plan(folder, "--configfile", "own.yaml", "--config", "defaults={train: {epochs: 2}, seeds: [1, 2]}", "-p")
-    assert any('"epochs": 2' in line for line in said)
+    assert sum(line.startswith("rule train:") for line in said) == 2
+    assert any("adaclip train" in line and '"epochs": 2' in line for line in said)
     assert any("/seed-2/" in line for line in said)
 
 
-def test_the_plan_of_the_paper_is_read_by_people(tmp_path):
-    said = plan(tmp_path)
+def test_a_plan_is_read_by_people(tmp_path):
+    """The paper's is asked of in tests/workflow/test_paper_plan.py, for it takes longer."""
+    said = plan(tmp_path, "--configfile", str(ROOT / "config" / "demo.yaml"))
     assert len(said) < 60
     assert sum(line.startswith("Job stats:") for line in said) == 1
-    assert any(line.split() == ["total", "1944"] for line in said)
     assert any(line.startswith("cost: about ") for line in said)
-    details = plan(tmp_path, "table_1", "-p")
-    assert sum(line.startswith("rule train:") for line in details) == 6
-    assert any("adaclip train" in line for line in details)
+    assert not any(line.startswith("rule ") for line in said)
 
 
 def test_home_and_variables_are_expanded(folder, monkeypatch):
@@ -133,3 +134,188 @@ def test_home_and_variables_are_expanded(folder, monkeypatch):
     monkeypatch.delenv("REAL")
     with pytest.raises(UsageError, match=r"own.yaml: results: \$REAL in '\$REAL/results' is not set"):
         load_config(folder / "own.yaml")
+
+
+def test_what_is_not_there_is_said_before_anything_runs(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    sets = {"bolts": {"raw": "~/bolts"}, "nuts": {"raw": "photos/gone"}}
+    write(folder / "own.yaml", {**OWN, "datasets": sets})
+    [line] = plan(folder, "--configfile", "own.yaml", code=2)
+    assert line == (
+        f"adaclip: error: own.yaml: datasets.bolts: no such file or folder: {folder}/home/bolts (and nuts): "
+        "say where the original is (raw: PATH, from the working folder)"
+    )
+    assert main(["check", "own.yaml"]) == 2
+    assert capsys.readouterr().err == f"{line}\n"
+
+
+@pytest.fixture
+def refused(folder, capsys, monkeypatch):
+    """What `adaclip check` says of changes to a configuration that is right."""
+    monkeypatch.chdir(folder)
+    assert main(["check", "own.yaml"]) == 0
+    capsys.readouterr()
+
+    def check(**changes: object) -> str:
+        write(folder / "own.yaml", {**OWN, **changes})
+        assert main(["check", "own.yaml"]) == 2
+        [line] = capsys.readouterr().err.splitlines()
+        return line.removeprefix("adaclip: error: own.yaml: ")
+
+    return check
+
+
+def entry(**changes: object) -> dict[str, object]:
+    return {"on_bolts": {"auxiliary": ["bolts"], "evaluate": ["nuts"], **changes}}
+
+
+@pytest.mark.parametrize(
+    ("backbone", "said"),
+    [
+        (
+            {"model": "tiny", "image_size": 140},
+            "image_size 140 is not a multiple of tiny's patch size 8: use 136 or 144",
+        ),
+        ({"model": "ViT-B-32"}, "image_size 518 is not a multiple of ViT-B-32's patch size 32: use 512 or 544"),
+        ({"model": "ViT-L-41"}, "unknown model 'ViT-L-41'"),
+        ({"model": "gone.json"}, "no such model config: gone.json"),
+        ({"model": "RN50", "image_size": 224}, "RN50 is not supported"),
+        (
+            {"model": "ViT-L-14-336", "pretrained": "openay"},
+            "weights 'openay' of ViT-L-14-336: no such",
+        ),
+        (
+            {"model": "ViT-L-14-336", "pretrained": "gone.pt"},
+            "weights 'gone.pt' of ViT-L-14-336: no such",
+        ),
+    ],
+)
+def test_backbones_that_cannot_be_made(refused, backbone, said):
+    assert refused(backbones={"one": backbone}).startswith(f"backbones.one: {said}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model": {"prompt_depth": 5}}, "experiments.on_bolts: prompt_depth 5 is more than the 4 blocks of the text"),
+        (
+            {"model": {"prompt_depth": 9, "prompt_branch": "V"}},
+            "experiments.on_bolts: prompt_depth 9 is more than the 8 blocks of the vision tower",
+        ),
+        (
+            {"model": {"prompt_length": 77}},
+            "experiments.on_bolts: prompt_length 77 does not fit the text tower",
+        ),
+        ({"train": {"mosaic_sets": ["mvtek"]}}, "experiments.on_bolts: train.mosaic_sets: unknown data set 'mvtek'"),
+        ({"seeds": [2**32]}, "experiments.on_bolts.seeds.0: 4294967296 is greater than the maximum of 4294967295"),
+        ({"seeds": [-1]}, "experiments.on_bolts.seeds.0: -1 is less than the minimum of 0"),
+        ({"seeds": [0, 0]}, "experiments.on_bolts.seeds: [0, 0] has non-unique elements"),
+        ({"seeds": [1.0]}, "experiments.on_bolts.seeds.0: 1.0 is not of type 'integer'"),
+        ({"train": {"batch_size": 10**9}}, "experiments.on_bolts.train.batch_size: 1000000000 is greater than"),
+        (
+            {"train": {"learning_rate": "1e-3"}},
+            "experiments.on_bolts.train.learning_rate: '1e-3' is text: write 1.0e",
+        ),
+        ({"sweep": {"model.prompt_depth": [2, 5]}}, "experiments.on_bolts_5: prompt_depth 5 is more than the 4 blocks"),
+    ],
+)
+def test_experiments_that_must_fail(refused, changes, said):
+    assert refused(experiments=entry(**changes)).startswith(said)
+
+
+def test_fp16_on_a_cpu(refused):
+    cpu = {"runtime": {"device": "cpu"}}
+    said = refused(**cpu, experiments=entry(train={"precision": "fp16"}))
+    assert said.startswith("experiments.on_bolts: precision fp16 needs a GPU, and runtime.device is cpu")
+    said = refused(**cpu, defaults={"evaluate_with": {"precision": "fp16"}})
+    assert said.startswith("defaults.evaluate_with: precision fp16 needs a GPU, and runtime.device is cpu")
+
+
+@pytest.mark.parametrize("text", [".inf", "-.inf", ".nan", "1.0e+400"])
+def test_numbers_that_are_none(folder, capsys, text):
+    write(
+        folder / "own.yaml", yaml.safe_dump(OWN) + f"protocols: {{a: [{{auxiliary: [bolts], evaluate: [{text}]}}]}}\n"
+    )
+    assert main(["check", str(folder / "own.yaml")]) == 2
+    assert "is not a finite number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "answers", "said"),
+    [
+        ("tables", "all", "", "'all' would be the target 'all', which is a step of the workflow"),
+        ("tables", "prepared", "", "'prepared' would be the target 'prepared'"),
+        ("curves", "train", "", "'train' would be the target 'train'"),
+        ("tables", "mine", "Figures", "'mine' would be the target 'figures'"),
+        ("tables", "results", "", "tables.results: every report has files of that name"),
+        ("tables", "index", "", "tables.index: every report has files of that name"),
+        ("tables", "große", "", "tables: 'große' does not fit: small letters, digits and \"_\""),
+    ],
+)
+def test_names_that_are_taken(refused, kind, name, answers, said):
+    swept = {"sweep": {"model.clusters": [2, 3]}}
+    asked = {"rows": [{"experiments": ["on_bolts_2"]}]} if kind == "tables" else {"experiments": ["on_bolts"]}
+    axis = {} if kind == "tables" else {"x": "model.clusters"}
+    changes = {kind: {name: {**asked, **axis, "answers": answers}}, "experiments": entry(**swept)}
+    assert refused(**changes).startswith(said)
+
+
+def test_the_steps_of_the_workflow_are_known():
+    rules = [
+        re.findall(r"^rule (\w+):", path.read_text(), re.MULTILINE)
+        for path in (ROOT / "workflow").rglob("*")
+        if path.is_file() and path.suffix in ("", ".smk")
+    ]
+    assert {name for names in rules for name in names} == RULES
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"data": "all", "results": "all/results"}, "data (all) and results (all/results) lie in one another"),
+        ({"data": "same", "results": "./same/"}, "data (same) and results (same) lie in one another"),
+        ({"results": "own.yaml"}, "results: "),
+        ({"results": "own.yaml/below"}, "results: "),
+        ({"data": "a{b}"}, "data: a{b}: a folder's name here has no { or }"),
+        ({"results": "-x"}, "results: -x: a folder's name here has no { or }, and no - in front"),
+        ({"data": ""}, "data: '' should be non-empty"),
+        (
+            {"datasets": {**OWN["datasets"], "nuts": {"raw": "."}}},
+            "datasets.nuts.raw: . and data/prepared, which is writ",
+        ),
+        (
+            {"datasets": {**OWN["datasets"], "nuts": {"raw": "data/prepared/x"}}},
+            "datasets.nuts.raw: data/prepared/x and",
+        ),
+        ({"datasets": {"bolts": {"raw": "photos/bolts"}}}, "unknown data set 'nuts'"),
+        ({"datasets": {**OWN["datasets"], "nuts": {}}}, "datasets.nuts: no such file or folder: data/raw/nuts"),
+        ({"datasets": {**OWN["datasets"], "nuts": {"raw": "empty"}}}, "datasets.nuts: empty is empty"),
+        ({"licences": {"accept": ["mvtek"]}}, "licences.accept: unknown data set 'mvtek'"),
+        (
+            {"datasets": {**OWN["datasets"], "m 5": {"raw": "x"}}},
+            "datasets: top level: 'm 5' does not fit",
+        ),
+        (
+            {"datasets": {**OWN["datasets"], "mütze": {"raw": "x"}}},
+            "datasets: top level: 'mütze' does not fit",
+        ),
+    ],
+)
+def test_folders_and_sets_that_cannot_be(folder, refused, changes, said):
+    (folder / "empty").mkdir()
+    assert refused(**changes).startswith(said)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written(folder, refused):
+    (folder / "locked").mkdir(mode=0o500)
+    assert refused(results="locked/results").startswith("results: locked cannot be written")
+
+
+def test_a_set_that_was_prepared_before_needs_no_original(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    write(folder / "own.yaml", {**OWN, "datasets": {**OWN["datasets"], "nuts": {"raw": "gone"}}})
+    assert main(["check", "own.yaml"]) == 2
+    write(folder / "data/prepared/nuts/manifest.csv", "")
+    assert main(["check", "own.yaml"]) == 0

@@ -120,6 +120,7 @@ def test_the_paper_plans_all_14_from_the_network(tmp_path: Path) -> None:
     both = {(rule, name) for rule in ("fetch", "prepare") for name in load_registry()}
     assert planned(project) == both
     draw_tree("btad", project.folder / "data/raw/btad", images=4, size=64)
+    draw_tree("visa", project.folder / "elsewhere/visa", images=4, size=64)
     write(project, {"extends": "config/paper.yaml", "datasets": {"visa": {"raw": "elsewhere/visa"}}})
     assert planned(project) == both - {("fetch", "btad"), ("fetch", "visa")}
     # A file that asks for nothing is no way to ask for the paper.

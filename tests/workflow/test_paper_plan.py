@@ -71,6 +71,14 @@ def test_every_job_of_every_experiment_is_planned_once(plan, whole):
     assert len(features) == len(set(features)) == 3 * 14
 
 
+def test_the_plan_is_read_by_people(tmp_path):
+    said = snakemake(tmp_path, "--dry-run").splitlines()
+    assert len(said) < 60
+    assert [line for line in said if line.split() == ["total", "1944"]] != []
+    assert sum(line.startswith("Job stats:") for line in said) == 1
+    assert any(line.startswith("cost: about ") for line in said)
+
+
 def test_the_plan_that_is_written_names_the_runs_that_are_planned(plan, tmp_path):
     snakemake(tmp_path, "--cores", "1", "results/paper/plan.json")
     written = tmp_path / "results" / "paper" / "plan.json"

@@ -14,16 +14,17 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from adaclip.beforehand import plan_of
 from adaclip.cli.snakemake import end, name_of
 from adaclip.config import TOGETHER, extend, parse_config, read_configs
 from adaclip.settings import as_dict
 from adaclip.data.fetched import FETCHED, drop_void_receipt, state
 from adaclip.data.licences import how_to_accept, not_accepted
 from adaclip.data.manifest import has_images
-from adaclip.data.registry import fetching_facts, load_registry, public_facts, reading_facts
+from adaclip.data.registry import fetching_facts, public_facts, reading_facts
 from adaclip.errors import AdaclipError
 from adaclip.paths import expand_paths
-from adaclip.plan import make_plan, part_document, plan_document, targets
+from adaclip.plan import part_document, plan_document, targets
 from adaclip.provenance import code_digest
 from adaclip.records import keep_records
 from adaclip.report import groups
@@ -48,8 +49,8 @@ try:
     else:
         config = expand_paths(extend(config, "configuration"), "configuration")
     CONFIG = parse_config(config, TOGETHER.join(FILES) or "configuration")
-    REGISTRY = load_registry(CONFIG.datasets)
-    PLAN = make_plan(CONFIG, REGISTRY)
+    # What only needs to be looked at once is not looked at by every job.
+    REGISTRY, PLAN = plan_of(CONFIG, foresee=workflow.is_main_process)
     refuse_other(CONFIG.results, CONFIG.source)
 except AdaclipError as error:
     end(error)
