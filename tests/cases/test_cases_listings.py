@@ -434,3 +434,23 @@ def test_a_listing_with_a_fault_beside_an_archive(raw: Path) -> None:
     shutil.make_archive(str(raw / "more"), "zip", raw.parent / "other")
     (raw / "manifest.csv").write_text("file,label\na.png,0\n", encoding="utf-8")
     assert "has no column image" in refused(raw)
+
+
+@pytest.mark.parametrize("name", ["manifest.csv", "meta.json"])
+def test_a_listing_of_a_part_beside_much_else(tmp_path: Path, name: str) -> None:
+    """A listing says which images of its own folder count; of what lies elsewhere it says nothing."""
+    root = tmp_path / "raw"
+    folders(root)
+    draw_image(root / "old/a.png")
+    text = "image,label\na.png,0\n" if name == "manifest.csv" else json.dumps({"test": {"nut": ENTRIES[:1]}})
+    (root / "old" / name).write_text(text, encoding="utf-8")
+    assert "2 of 3 image files are not part of the set: 1 in bad, 1 in good" in refused(root)
+    assert len(run(root, unused="allow").rows) == 1
+
+
+@pytest.mark.parametrize("place", ["ground_truth/bent", "masks", "test/gt"])
+def test_masks_that_lie_there_and_are_not_listed(raw: Path, place: str) -> None:
+    draw_mask(raw / place / "x.png")
+    (raw / "manifest.csv").write_text("image,label\na.png,0\nx.png,1\n", encoding="utf-8")
+    assert f"names no mask for its anomalous images, but 1 lie in {raw}/{place}" in refused(raw)
+    assert len(run(raw, unused="allow").rows) == 2

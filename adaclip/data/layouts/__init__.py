@@ -167,7 +167,7 @@ def read_recognised(root: Path, found: Recognised, dataset: Dataset) -> Original
     notes = [
         *reading.notes,
         *listing.unread(_levels(root), root, top, name),
-        *unused_notes(found.folders, reading, dataset, root, name, unknown),
+        *unused_notes(found.folders, reading, dataset, root, name, top, unknown),
         *archive_notes(found.folders),
     ]
     where = f" in {top.relative_to(root).as_posix()}" if top != root else ""

@@ -9,7 +9,6 @@ from typing import Literal
 
 from adaclip.data.layouts.common import Item, Reading, known_category, named_file, only_category
 from adaclip.data.layouts import kinds
-from adaclip.data.layouts.kinds import ANOMALOUS, NORMAL
 from adaclip.data.listed import Record
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
@@ -63,8 +62,8 @@ def _item(record: Record, top: Path, dataset: Dataset, only: bool) -> Item:
     label = int(mask is not None or unknown) if record.label is None else label_of(record.label)
     if label is None:
         raise AdaclipError(
-            f"{record.where}: label is {record.label!r}, not 0 (normal) or 1 (anomalous), nor a word for it "
-            f"({', '.join(sorted(NORMAL))}; {', '.join(sorted(ANOMALOUS))})"
+            f"{record.where}: label is {record.label!r}, not 0 (normal) or 1 (anomalous), "
+            "nor a word for it such as good and bad, normal and anomaly, ok and ng"
         )
     named = record.category and not only
     category = known_category(record.category, dataset, record.where) if named else only_category(dataset)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from adaclip.data.layouts.common import Reading
+from adaclip.data.layouts.roles import role_of
 from adaclip.data.layouts.walking import Folder
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
@@ -28,6 +29,7 @@ def unused_notes(
     dataset: Dataset,
     root: Path,
     layout: str,
+    top: Path,
     unknown: Sequence[str] = (),
 ) -> list[str]:
     """Say by folder which images below the root are not part of the set.
@@ -38,10 +40,12 @@ def unused_notes(
         dataset: the registry entry, whose `unused: allow` turns the error into the note.
         root: the folder that was given.
         layout: name of the layout, for the error.
+        top: where it begins; below it a listing says which images belong to the set.
         unknown: kinds of images that nobody can call normal or anomalous, for the error.
 
     Raises:
-        AdaclipError: they are more than a tenth of all image files, and no listing says which belong to the set.
+        AdaclipError: they are more than a tenth of all image files, and no listing says which belong to the set; or they
+            are masks, and a listing has anomalous images, but none for them.
     """
     used = {path for item in reading.items for path in (item.image, item.mask) if path is not None}
     used |= set(reading.left_out)
@@ -51,7 +55,13 @@ def unused_notes(
     if not unused:
         return []
     text = f"{unused} of {total} image files are not part of the set: {_by_folder(+left)}"
-    if unused > SHARE * total and dataset.unused != "allow" and layout not in LISTINGS:
+    if dataset.unused == "allow":
+        return [text]
+    if layout in LISTINGS:
+        _check_masks(left, reading, dataset, root)
+        depth = top.relative_to(root).parts
+        unused = sum(count for parts, count in left.items() if parts[: len(depth)] != depth)
+    if unused > SHARE * total:
         names = ", ".join(unknown[:LISTED])
         hint = f"say what they are in its entry, such as anomalous: [{names}]" if unknown else "give the folder that is meant"
         raise AdaclipError(
@@ -59,6 +69,18 @@ def unused_notes(
             "unused: allow there"
         )
     return [text]
+
+
+def _check_masks(left: Mapping[tuple[str, ...], int], reading: Reading, dataset: Dataset, root: Path) -> None:
+    """Refuse a listing that leaves all masks out, though they lie there."""
+    if any(item.mask is not None for item in reading.items) or not any(item.label for item in reading.items):
+        return
+    for parts, count in left.items():
+        if count and any(role_of(name, dataset).content == "masks" for name in parts):
+            raise AdaclipError(
+                f"data set '{dataset.id}': the listing names no mask for its anomalous images, but {count} lie in "
+                f"{root.joinpath(*parts)}: name them there, or say unused: allow in the entry of the set"
+            )
 
 
 def _by_folder(left: Counter[tuple[str, ...]]) -> str:
