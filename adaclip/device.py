@@ -18,6 +18,7 @@ import torch
 
 from adaclip.errors import UsageError
 from adaclip.settings import Precision
+from adaclip.wording import counted
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _held: list[IO[str]] = []
@@ -95,7 +96,7 @@ def describe(device: torch.device) -> str:
     """A name for reports: the GPU's, or the CPU's thread count."""
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
-    return f"CPU, {torch.get_num_threads()} threads"
+    return f"CPU, {counted(torch.get_num_threads(), 'thread')}"
 
 
 def peak_memory(device: torch.device) -> int | None:

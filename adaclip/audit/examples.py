@@ -62,8 +62,8 @@ def draw_examples(audit: Audit, titles: Mapping[str, str], prepared: Path, out: 
             ax.imshow(_small(prepared / name / image, digests[name].get(image, "")))
             label = "anomalous" if pair[f"{end}label"] else "normal"
             ax.set_title(f"{titles[name]}, {label}", size=8)
-            ax.text(0.5, -0.04, _short(image), transform=ax.transAxes, ha="center", va="top", size=6.5)
-        ax.text(-0.03, 0.5, f"{pair['bits']}", transform=ax.transAxes, ha="right", va="center", size=7, color="0.35")
+            ax.text(0.5, -0.04, _short(image), transform=ax.transAxes, ha="center", va="top", size=8)
+        ax.text(-0.03, 0.5, f"{pair['bits']}", transform=ax.transAxes, ha="right", va="center", size=8, color="0.35")
     figure.tight_layout(h_pad=1.6)
     save(figure, NAME, out)
     return FigureDoc(

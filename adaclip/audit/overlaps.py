@@ -17,6 +17,7 @@ import seaborn as sns
 from adaclip.audit.compare import Audit
 from adaclip.audit.drawing import save
 from adaclip.report.document import FigureDoc
+from adaclip.wording import counted
 
 NAME = "audit_overlaps"
 
@@ -76,7 +77,7 @@ def matrix(audit: Audit) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 def _document(audit: Audit, counts: np.ndarray[Any, np.dtype[np.int64]], titles: Mapping[str, str]) -> FigureDoc:
     found = [
-        f"{counts[i, j]} images of {titles[row]} in {titles[column]}"
+        f"{counted(int(counts[i, j]), 'image')} of {titles[row]} in {titles[column]}"
         for i, row in enumerate(audit.sets)
         for j, column in enumerate(audit.sets)
         if i != j and counts[i, j]

@@ -13,6 +13,7 @@ from adaclip.audit.fingerprint import read_fingerprints
 from adaclip.audit.matching import RULE
 from adaclip.files import write_json, write_whole
 from adaclip.report.document import Cell, Column, TableDoc, write_figures_index, write_tables_index
+from adaclip.wording import counted, noun
 
 #: Names that a cell lists before it counts the others.
 LISTED = 3
@@ -108,7 +109,9 @@ def _sets_table(sets: Mapping[str, Mapping[str, int]], titles: Mapping[str, str]
         Column("elsewhere", "In other sets", "number"),
     )
     shared = sum(facts["elsewhere"] > 0 for facts in sets.values())
-    verdict = f"{shared} of {len(sets)} sets share images with another one." if shared else "No two sets share images."
+    verdict = "No two sets share images."
+    if shared:
+        verdict = f"{shared} of {counted(len(sets), 'set')} {noun(shared, 'shares', 'share')} images with another one."
     return TableDoc(
         "audit_sets",
         "Copies in each set",

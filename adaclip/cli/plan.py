@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from adaclip.cli.common import verb
+from adaclip.wording import counted
 
 
 def add_plan_verbs(verbs: Any) -> None:
@@ -87,8 +88,8 @@ def _check(arguments: argparse.Namespace) -> None:
     registry, plan = plan_of(config)
     evaluations = plan.evaluations()
     print(
-        f"{arguments.config}: {len(config.experiments)} experiments, {len(plan.runs)} runs, "
-        f"{len(evaluations)} evaluations"
+        f"{arguments.config}: {counted(len(config.experiments), 'experiment')}, {counted(len(plan.runs), 'run')}, "
+        f"{counted(len(evaluations), 'evaluation')}"
     )
     for experiment in config.experiments:
         auxiliary = "+".join(experiment.auxiliary) or "nothing"

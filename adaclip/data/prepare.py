@@ -23,6 +23,7 @@ from adaclip.data.wording import unstated_words
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.files import work_folder, write_json
 from adaclip.parallel import each
+from adaclip.wording import counted
 
 #: What a prepared set consists of; a folder with anything else in it is not replaced.
 CONTENT = frozenset({"images", "masks", "manifest.csv", "prepared.json", "meta.json", SUMS})
@@ -60,10 +61,10 @@ class Prepared:
         counts = ", ".join(
             f"{split} {c['normal']} + {c['anomalous']}" for split, c in sorted(checks.count(self.rows).items())
         )
-        masks = sum(bool(row.mask) for row in self.rows)
+        masks, categories = sum(bool(row.mask) for row in self.rows), {row.category for row in self.rows}
         summary = (
-            f"{self.dataset.id}: layout {self.layout}, {len(self.rows)} images ({counts} normal + anomalous), "
-            f"{masks} masks, {len({row.category for row in self.rows})} categories"
+            f"{self.dataset.id}: layout {self.layout}, {counted(len(self.rows), 'image')} ({counts} normal + "
+            f"anomalous), {counted(masks, 'mask')}, {counted(len(categories), 'category', 'categories')}"
         )
         return "\n".join([summary, f"recognised: {self.recognised}", *(f"note: {note}" for note in self.notes)])
 

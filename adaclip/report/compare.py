@@ -17,6 +17,7 @@ from adaclip.report.cells import rounded
 from adaclip.report.groups import LABELS
 from adaclip.report.published import AVERAGE, Literature, Published
 from adaclip.report.results import CONTROLS, Measured, Results, average
+from adaclip.wording import counted
 
 Kind = Literal["published", "measured", "difference"]
 Metric = tuple[str, str]
@@ -333,7 +334,7 @@ def measured_figure(
             said[caution.id] = caution.sentence.format(normal=f"{normal:,}", anomalous=f"{anomalous:,}")
     left_out = sum(results.left_out(name, dataset) for name, dataset in pairs)
     if left_out:
-        said["left_out"] = f"Without {left_out:,} images that the auxiliary data hold too."
+        said["left_out"] = f"Without {counted(left_out, 'image')} that the auxiliary data hold too."
     vanished = sum(results.vanished(name, dataset) for name, dataset in pairs) if place[1] == "pixel" else 0
     if vanished:
         images, whose = ("1 image", "its") if vanished == 1 else (f"{vanished:,} images", "their")
@@ -364,7 +365,7 @@ def _difference(published: Figure, measured: Figure) -> Figure:
         return Figure(reason="measured on simulated images")
     for figure, what in ((measured, "measured"), (published, "published")):
         if not figure.whole:
-            return Figure(reason=f"{what} over {figure.parts[0]} sets, this table has {figure.parts[1]}")
+            return Figure(reason=f"{what} over {counted(figure.parts[0], 'set')}, this table has {figure.parts[1]}")
     return Figure(measured.value - published.value, seeds=measured.seeds, ranked=False)
 
 

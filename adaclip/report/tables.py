@@ -278,7 +278,7 @@ def _cell(figure: Figure, line: Line, notes: Notes) -> Cell:
         said.append(
             f"Mean over {over} of {wanted} sets; not ranked."
             if over < wanted
-            else f"The source's mean over {over} sets; this table has {wanted} of them; not ranked."
+            else f"The source's mean over {counted(over, 'set')}; this table has {wanted} of them; not ranked."
         )
     return Cell(
         signed(figure.value) if line.kind == "difference" else points(figure.value, figure.sd),

@@ -100,30 +100,112 @@ def test_every_picture_shows_and_nothing_is_wider_than_the_window(open_report, w
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
-def test_pictures_far_from_the_window_wait_in_their_places(open_report):
+def test_a_picture_of_the_whole_page_shows_everything(open_report):
     page = open_report()
-    pictures = "#examples img, .figures img"
-    assert page.eval_on_selector_all(pictures, "all => all.some(i => !i.complete)")
-    places = page.eval_on_selector_all(pictures, "all => all.map(i => i.offsetHeight)")
-    assert min(places) > 0
-    page.eval_on_selector_all(pictures, "all => Promise.all(all.map(i => (i.loading = 'eager', i.decode())))")
-    assert page.eval_on_selector_all(pictures, "all => all.every(i => i.naturalWidth)")
-    assert page.eval_on_selector_all(pictures, "all => all.map(i => i.offsetHeight)") == places
+    # Nothing waits for a window to come near, and nothing is folded but lists of links.
+    assert page.eval_on_selector_all(
+        "main img", "all => all.length > 20 && all.every(i => i.complete && i.naturalWidth)"
+    )
+    assert page.locator("main img[loading=lazy]").count() == 0
+    folded = page.eval_on_selector_all("details:not([open])", "all => all.map(d => d.className)")
+    assert set(folded) <= {"contents"}
+    # Rows are cut only of a long table, which says so.
+    cut = page.eval_on_selector_all(
+        "section.table",
+        "all => all.filter(s => s.querySelector('.scroll').clientHeight + 2 < "
+        "s.querySelector('table').offsetHeight).map(s => s.id)",
+    )
+    assert cut == [BOARD[1:]]
+    page.locator(BOARD).scroll_into_view_if_needed()
+    expect(page.locator(f"{BOARD} .more")).to_contain_text("down for more rows")
 
 
 def test_a_link_to_a_folded_data_set_unfolds_it(open_report):
     page = open_report()
+    page.locator("#set-mpdd summary").click()
     assert not page.locator("#set-mpdd dl").is_visible()
     page.evaluate("location.hash = '#set-mpdd'")
     expect(page.locator("#set-mpdd dl")).to_be_visible()
 
 
-def test_a_long_table_is_left_out_of_print(open_report):
-    page = open_report()
+def test_paper_has_every_row_and_every_column(open_report):
+    # A4 across, less its margins, at 96 pixels to an inch.
+    page = open_report(width=1032)
     page.emulate_media(media="print")
-    assert not page.locator(f"{BOARD} .scroll").is_visible()
-    assert page.locator("#table-results .scroll").is_visible()
     assert not page.locator("nav").is_visible()
+    assert not page.locator(".filters").first.is_visible()
+    wide = page.eval_on_selector_all(
+        "main table, main pre, main img",
+        "all => all.filter(e => e.getBoundingClientRect().right > 1033).map(e => e.outerHTML.slice(0, 90))",
+    )
+    assert wide == []
+    hidden = page.eval_on_selector_all(
+        "section.table",
+        "all => all.filter(s => { const [f, t] = ['.scroll', 'table'].map(what => s.querySelector(what));"
+        " return !t.offsetHeight || getComputedStyle(f).overflow !== 'visible'; }).map(s => s.id)",
+    )
+    assert hidden == []
+    heads = page.eval_on_selector_all("main .h1", "all => all.every(h => getComputedStyle(h).display !== 'none')")
+    assert heads
+
+
+def test_numbers_keep_their_method_in_view_on_a_phone(open_report):
+    page = open_report(400)
+    for table, method in (("#table-table_1_industrial", "First"), (BOARD, "AdaCLIP"), ("#table-results", "First")):
+        page.locator(table).scroll_into_view_if_needed()
+        scroll = page.locator(f"{table} .scroll")
+        expect(page.locator(f"{table} .more")).to_contain_text("Scroll sideways for more columns")
+        assert scroll.evaluate("s => { s.scrollLeft = 9999; return s.scrollLeft; }") > 0, table
+        heads = page.eval_on_selector_all(
+            f"{table} tbody th",
+            "all => all.map(h => [h.textContent + ' ' + getComputedStyle(h, '::after').content, "
+            "h.getBoundingClientRect().left, h.getBoundingClientRect().right])",
+        )
+        assert any(method in text for text, _, _ in heads), table
+        assert all(0 <= left < right < 300 for _, left, right in heads), table
+        # The last number of each row stands beside its head, not below it.
+        last = page.eval_on_selector_all(
+            f"{table} tbody tr",
+            "rows => rows.map(r => r.lastElementChild.getBoundingClientRect().right)",
+        )
+        assert all(right <= 401 for right in last), table
+
+
+def test_all_heads_of_a_row_stay_in_view_on_a_desk(open_report):
+    page = open_report(1000)
+    table = "#table-categories"
+    page.locator(table).scroll_into_view_if_needed()
+    expect(page.locator(f"{table} .more")).to_be_visible()
+    places = "all => all.map(h => Math.round(h.getBoundingClientRect().left))"
+    before = page.eval_on_selector_all(f"{table} tbody tr:first-child > :nth-child(-n+3)", places)
+    assert page.locator(f"{table} .scroll").evaluate("s => { s.scrollLeft = 9999; return s.scrollLeft; }") > 0
+    assert page.eval_on_selector_all(f"{table} tbody tr:first-child > :nth-child(-n+3)", places) == before
+    assert before == sorted(before)
+
+
+@pytest.mark.parametrize(("width", "least"), [(1280, 11), (400, 8.9)])
+def test_letters_of_figures_are_large_enough_to_read(open_report, width, least):
+    page = open_report(width)
+    # Figures are drawn at 200 dots to an inch, with no letter below 7 points: a 72nd of an inch each.
+    sizes = page.eval_on_selector_all(
+        "#measured figure img",
+        "all => all.map(i => 7 / 72 * 200 * i.clientWidth / i.getAttribute('width'))",
+    )
+    assert len(sizes) > 5
+    assert min(sizes) >= least
+
+
+def test_every_table_links_its_file_and_names_its_runs(open_report, report):
+    page = open_report()
+    tables = page.eval_on_selector_all(
+        "section.table",
+        "all => all.map(s => [s.id, s.querySelector('.files a').getAttribute('href'), "
+        "s.querySelector('.files').textContent])",
+    )
+    assert len(tables) > 6
+    for name, address, words in tables:
+        assert (report.parent / address).is_file(), name
+        assert name == "table-data" or "From 2 runs: first, plain." in words, name
 
 
 def test_every_link_within_the_page_leads_somewhere(open_report):

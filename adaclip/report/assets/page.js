@@ -85,7 +85,8 @@ for (const section of document.querySelectorAll("section.table")) {
       row.hidden = !fits;
       shown += fits;
     });
-    status.textContent = shown === rows.length ? `${rows.length} rows` : `${shown} of ${rows.length} rows`;
+    const all = `${rows.length} ${rows.length === 1 ? "row" : "rows"}`;
+    status.textContent = shown === rows.length ? all : `${shown} of ${all}`;
   };
   let waiting;
   search.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(apply, 120); });
@@ -108,7 +109,7 @@ const measure = (scroll) => {
       table.style.setProperty(`--h${index}`, `${left}px`);
       left += head.offsetWidth;
     });
-    table.toggleAttribute("data-stuck", left < 0.6 * scroll.clientWidth);
+    table.toggleAttribute("data-stuck", left < 0.7 * scroll.clientWidth);
   }
   const kind = scroll.matches(".plain") ? "picture" : !table ? "lines" : across && down ? "all" : across ? "columns" : "rows";
   const hint = frame.nextElementSibling;
@@ -144,7 +145,7 @@ document.addEventListener("click", (event) => {
       return figure;
     }));
     if (single) {
-      const caption = opener.parentElement.querySelector("figcaption");
+      const caption = opener.closest("figure").querySelector("figcaption");
       viewerTitle.textContent = caption.querySelector("strong").textContent;
       const words = document.createElement("p");
       words.textContent = caption.lastElementChild.textContent.trim();

@@ -93,11 +93,11 @@ def _panels(results: Results) -> Iterator[Panel]:
             panel = other.setdefault(data, Panel(data))
             title = _without(str(experiment["title"]), data)
             panel.runs.setdefault(experiment["run"], (title, experiment))
-    single = Panel("Other auxiliary data")
+    several = [panel for panel in other.values() if len(panel.runs) > 1]
+    single = Panel("Other auxiliary data" if several or swept else "By auxiliary data")
     for data, panel in other.items():
         if len(panel.runs) == 1:
             single.runs |= {run: (min(data, title, key=len), e) for run, (title, e) in panel.runs.items()}
-    several = [panel for panel in other.values() if len(panel.runs) > 1]
     for panel in (*several, *swept.values(), *([single] if single.runs else [])):
         runs = list(panel.runs.items())
         for start in range(0, len(runs), LINES):
