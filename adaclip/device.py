@@ -16,6 +16,7 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 import torch
 
+from adaclip.cores import MOST, cores
 from adaclip.errors import UsageError
 from adaclip.settings import Precision
 from adaclip.wording import counted
@@ -32,7 +33,7 @@ def take_device(name: str, threads: int | None = None, *, training: bool = False
 
     Args:
         name: auto, cpu or cuda.
-        threads: CPU threads, or None for PyTorch's choice.
+        threads: CPU threads, or None for PyTorch's choice, but no more than the cores that this process may use.
         training: whether gradients will be computed.
 
     Raises:
@@ -40,8 +41,8 @@ def take_device(name: str, threads: int | None = None, *, training: bool = False
     """
     if name not in ("auto", "cpu", "cuda"):
         raise UsageError(f"unknown device '{name}': use auto, cpu or cuda")
-    if threads:
-        torch.set_num_threads(threads)
+    # PyTorch knows nothing of the quota of a control group.
+    torch.set_num_threads(threads or min(torch.get_num_threads(), cores()))
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise UsageError("device cuda: PyTorch sees no CUDA GPU here; use --device cpu, or auto")
@@ -74,6 +75,18 @@ def _free_gpu(count: int) -> int:
             _held.append(stream)  # the lock lives as long as the process
             return index
         time.sleep(1)
+
+
+def decoders(asked: int | None, device: torch.device) -> int:
+    """Processes that decode images: as many as were asked for; some beside a GPU, none beside the threads of a CPU.
+
+    Args:
+        asked: by the user, or None.
+        device: where the model computes.
+    """
+    if asked is not None:
+        return asked
+    return min(MOST, cores()) if device.type == "cuda" else 0
 
 
 @contextlib.contextmanager

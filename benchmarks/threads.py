@@ -2,8 +2,8 @@
 
 python benchmarks/threads.py [--busy N] [--rounds N] [--threads N] [--image-size PX]
 
-Every round runs each way once, in turn, so that what else the machine does meets all of them alike; what is compared is the
-median of each way's ratios to the first way of the same round. With --busy, N processes compute beside them all the time.
+Every round runs each way once, in turn, so that what else the machine does meets all of them alike; what is compared is
+the median of each way's ratios to the first way of the same round. With --busy, N processes compute beside them.
 """
 
 from __future__ import annotations
@@ -130,9 +130,8 @@ def main() -> None:
         for _ in range(chosen.rounds):
             for way, own in zip(compared, seconds, strict=True):
                 own.append(train(way, arguments, Path(work)))
-    print(
-        f"{cores()} cores, {chosen.busy} busy neighbours of ours, load {load:.1f} before and {os.getloadavg()[0]:.1f} after"
-    )
+    loads = f"load {load:.1f} before, {os.getloadavg()[0]:.1f} after"
+    print(f"{cores()} cores, {chosen.busy} busy processes of ours, {loads}")
     print(f"{'way':48}{'seconds':>9}{'ratio':>8}{'from':>8}{'to':>8}")
     for way, own in zip(compared, seconds, strict=True):
         ratios = sorted(value / first for value, first in zip(own, seconds[0], strict=True))

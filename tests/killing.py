@@ -9,36 +9,24 @@ import subprocess
 import sys
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 #: Carries an id that every process of a verb inherits.
 MARK = "ADACLIP_TEST_MARK"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Command:
-    """One call of the command line.
+    """A program that runs.
 
     Attributes:
-        command: the program and its arguments.
+        process: its own process.
         mark: what all its processes have in their environment.
-        process: its own one.
     """
 
-    command: list[str]
-    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
-    process: subprocess.Popen[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.process = subprocess.Popen(
-            self.command,
-            env={**os.environ, MARK: self.mark, "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+    process: subprocess.Popen[str]
+    mark: str
 
     def running(self) -> set[int]:
         """Ids of its processes, its own and those that were started by it."""
@@ -76,9 +64,23 @@ class Command:
             time.sleep(0.01)
 
 
+def launch(command: list[str]) -> Command:
+    """Start a program in a session of its own."""
+    mark = uuid.uuid4().hex
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, MARK: mark, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    return Command(process, mark)
+
+
 def start(*arguments: str) -> Command:
     """Start a verb of `adaclip`."""
-    return Command([sys.executable, "-m", "adaclip.cli", *arguments])
+    return launch([sys.executable, "-m", "adaclip.cli", *arguments])
 
 
 def run(arguments: list[str]) -> float:

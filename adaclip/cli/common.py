@@ -39,6 +39,15 @@ def positive(text: str) -> int:
     return number
 
 
+def _automatic(number: Callable[[str], int]) -> Callable[[str], int | None]:
+    """The same type of an argument, or `auto`, which is None."""
+
+    def read(text: str) -> int | None:
+        return None if text == "auto" else number(text)
+
+    return read
+
+
 def _natural(text: str) -> int:
     number = int(text)
     if number < 0:
@@ -47,12 +56,20 @@ def _natural(text: str) -> int:
 
 
 def add_runtime(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say where and with how many processes to compute."""
+    """Add the flags that say where and with how many processes to compute; None in the result stands for auto."""
     group = parser.add_argument_group("runtime")
     group.add_argument(
         "--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to compute (default: %(default)s)"
     )
-    group.add_argument("--threads", type=positive, metavar="N", help="CPU threads (default: PyTorch's choice)")
     group.add_argument(
-        "--workers", type=_natural, default=0, metavar="N", help="processes that decode images (default: %(default)s)"
+        "--threads",
+        type=_automatic(positive),
+        metavar="N",
+        help="CPU threads (default: auto, the cores that this process may use)",
+    )
+    group.add_argument(
+        "--workers",
+        type=_automatic(_natural),
+        metavar="N",
+        help="processes that decode images (default: auto, some beside a GPU, none beside a CPU's threads)",
     )

@@ -165,11 +165,12 @@ def _features(arguments: argparse.Namespace) -> None:
 
     backbone = read_settings(BackboneSettings, "backbone", arguments.backbone)
     start_model(arguments)
-    from adaclip.device import take_device
+    from adaclip.device import decoders, take_device
     from adaclip.features import compute_features
 
     device = take_device(arguments.device, arguments.threads)
-    compute_features(backbone, arguments.manifest, arguments.out, device=device, workers=arguments.workers)
+    workers = decoders(arguments.workers, device)
+    compute_features(backbone, arguments.manifest, arguments.out, device=device, workers=workers)
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -186,17 +187,16 @@ def _train(arguments: argparse.Namespace) -> None:
     if (arguments.selection_manifest is None) != (arguments.selection_features is None):
         raise UsageError("give --selection-manifest and --selection-features together")
     start_model(arguments)
-    from adaclip.device import take_device
+    from adaclip.device import decoders, take_device
     from adaclip.train import Source, train
 
     device = take_device(arguments.device, arguments.threads, training=True)
+    workers = decoders(arguments.workers, device)
     choose = None
     if arguments.selection_manifest:
         from adaclip.selection import Selection
 
-        choose = Selection(
-            arguments.selection_manifest, arguments.selection_features, backbone, evaluation, arguments.workers
-        )
+        choose = Selection(arguments.selection_manifest, arguments.selection_features, backbone, evaluation, workers)
     train(
         arguments.name,
         arguments.method,
@@ -210,7 +210,7 @@ def _train(arguments: argparse.Namespace) -> None:
         history=arguments.history or arguments.out.with_name("history.csv"),
         cost=arguments.cost or arguments.out.with_name("cost.json"),
         device=device,
-        workers=arguments.workers,
+        workers=workers,
     )
 
 
@@ -220,17 +220,18 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     settings = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
     backbone = read_settings(BackboneSettings, "backbone", arguments.backbone) if arguments.backbone else None
     start_model(arguments)
-    from adaclip.device import take_device
+    from adaclip.device import decoders, take_device
     from adaclip.evaluate import evaluate
 
+    device = take_device(arguments.device, arguments.threads)
     evaluate(
         arguments.checkpoint,
         arguments.manifest,
         arguments.features,
         settings,
         arguments.out,
-        device=take_device(arguments.device, arguments.threads),
-        workers=arguments.workers,
+        device=device,
+        workers=decoders(arguments.workers, device),
         leakage=arguments.leakage,
         overlap=arguments.overlap,
         backbone=backbone,
@@ -247,8 +248,9 @@ def _baseline(arguments: argparse.Namespace) -> None:
     if arguments.method == "clip":
         start_model(arguments)
         from adaclip.baselines import evaluate_clip
-        from adaclip.device import take_device
+        from adaclip.device import decoders, take_device
 
+        device = take_device(arguments.device, arguments.threads)
         evaluate_clip(
             name,
             backbone,
@@ -256,8 +258,8 @@ def _baseline(arguments: argparse.Namespace) -> None:
             settings,
             arguments.out,
             seed=arguments.seed,
-            device=take_device(arguments.device, arguments.threads),
-            workers=arguments.workers,
+            device=device,
+            workers=decoders(arguments.workers, device),
         )
         return
     from adaclip.controls import evaluate_control
@@ -273,9 +275,10 @@ def _score(arguments: argparse.Namespace) -> None:
     settings = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
     backbone = read_settings(BackboneSettings, "backbone", arguments.backbone) if arguments.backbone else None
     start_model(arguments)
-    from adaclip.device import take_device
+    from adaclip.device import decoders, take_device
     from adaclip.score import score_folder
 
+    device = take_device(arguments.device, arguments.threads)
     score_folder(
         arguments.checkpoint,
         backbone,
@@ -283,7 +286,7 @@ def _score(arguments: argparse.Namespace) -> None:
         arguments.category,
         settings,
         arguments.out,
-        device=take_device(arguments.device, arguments.threads),
-        workers=arguments.workers,
+        device=device,
+        workers=decoders(arguments.workers, device),
         say=lambda text: print(f"adaclip: note: {text}", file=sys.stderr),
     )

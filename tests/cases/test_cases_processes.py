@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from adaclip.cli import main
-from tests.killing import Command, content, start
+from tests.killing import Command, content, launch, start
 from tests.sets import write_set
 from tests.workflow.project import draw_original
 
@@ -102,7 +102,7 @@ def test_a_verb_ends_when_its_workflow_is_killed(original: Path, tmp_path: Path)
     words = f"data prepare own --raw {original} --out {tmp_path / 'set'} --jobs 2"
     shell = f"export ADACLIP_WORKFLOW_PID=$PPID; {sys.executable} -m adaclip.cli {words}; true"
     workflow = "import subprocess, sys; subprocess.run(['bash', '-c', sys.argv[1]])"
-    verb = Command([sys.executable, "-c", workflow, shell])
+    verb = launch([sys.executable, "-c", workflow, shell])
     verb.wait_for_company(4)  # workflow, shell, verb, and what it starts
     verb.end(signal.SIGKILL)
     assert verb.left() == set()

@@ -26,6 +26,22 @@ def test_threads():
     assert device.describe(torch.device("cpu")) == "CPU, 1 threads"
 
 
+def test_no_more_threads_than_cores_unless_they_are_asked_for(monkeypatch):
+    monkeypatch.setattr(device, "cores", lambda: 1)
+    device.take_device("cpu", 2)
+    assert torch.get_num_threads() == 2
+    device.take_device("cpu")
+    assert torch.get_num_threads() == 1
+
+
+def test_processes_that_decode_stand_beside_a_gpu_and_not_beside_a_cpu(monkeypatch):
+    monkeypatch.setattr(device, "cores", lambda: 16)
+    assert device.decoders(None, torch.device("cpu")) == 0
+    assert device.decoders(None, torch.device("cuda", 0)) == 4
+    assert device.decoders(2, torch.device("cpu")) == 2
+    assert device.decoders(0, torch.device("cuda", 0)) == 0
+
+
 def test_a_gpu_that_is_not_there_is_one_line(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert device.take_device("auto") == torch.device("cpu")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.killing import content, run, start
+from tests.killing import MARK, Command, content, run, start
 from tests.sets import write_set
-from tests.workflow.project import draw_original
+from tests.workflow.project import draw_original, make_project
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("killed")]
 
@@ -103,3 +103,17 @@ def test_killed_at_ten_moments(verb: Callable[[Path], list[str]], out: str, inpu
             assert name[0] == "." or "/." in name or found == undisturbed[name], name
         run(arguments)
         assert content(work, "cost.json") == undisturbed, f"other bytes after moment {moment}"
+
+
+def test_jobs_end_with_a_snakemake_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the two stands a shell, and Snakemake itself ends none of its jobs then."""
+    mark = "a-killed-snakemake"
+    monkeypatch.setenv(MARK, mark)
+    project = make_project(tmp_path / "project")
+    process = project.start("--cores", "1", "data/prepared/alpha/manifest.csv", "data/prepared/beta/manifest.csv")
+    command = Command(process, mark)
+    command.wait_for_company(3)  # Snakemake, a shell, and the verb
+    command.end()
+    assert command.left() == set()
+    project.run("--unlock")
+    project.run("--cores", "1", "data/prepared/alpha/manifest.csv", "data/prepared/beta/manifest.csv")

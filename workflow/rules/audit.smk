@@ -22,7 +22,7 @@ rule overview:
         f"{RESULTS}/benchmarks/overview/{{set}}.tsv"
     conda:
         "../../environment.yml"
-    threads: RUNTIME["threads"]
+    threads: READERS
     params:
         out=f"{RESULTS}/overview/{{set}}",
         code=code_digest("adaclip.report.overview"),
@@ -46,7 +46,7 @@ rule fingerprint:
         f"{RESULTS}/benchmarks/fingerprint/{{set}}.tsv"
     conda:
         "../../environment.yml"
-    threads: RUNTIME["threads"]
+    threads: READERS
     params:
         code=code_digest("adaclip.audit.fingerprint"),
     shell:

@@ -18,6 +18,7 @@ from adaclip.beforehand import plan_of
 from adaclip.cli.snakemake import end, name_of
 from adaclip.config import TOGETHER, extend, parse_config, read_configs
 from adaclip.settings import as_dict
+from adaclip.cores import processes_of_a_reader, threads_of_a_model
 from adaclip.data.fetched import FETCHED, drop_void_receipt, state
 from adaclip.data.licences import how_to_accept, not_accepted
 from adaclip.data.manifest import has_images
@@ -58,6 +59,7 @@ except AdaclipError as error:
 DOCUMENT = plan_document(PLAN, {name: public_facts(REGISTRY[name]) for name in PLAN.sets})
 DATA, RESULTS = CONFIG.data, CONFIG.results
 RUNTIME = CONFIG.runtime
+THREADS, READERS = threads_of_a_model(RUNTIME), processes_of_a_reader(RUNTIME)
 # The program `adaclip` of this Python, also when its environment was not activated; it ends when this Snakemake does.
 # Whether images are checked stands in the environment too: among a rule's params it would plan everything again.
 BESIDE = shlex.quote(str(Path(sys.executable).parent))

@@ -102,7 +102,7 @@ rule prepare:
         f"{RESULTS}/benchmarks/prepare/{{set}}.tsv"
     conda:
         "../../environment.yml"
-    threads: RUNTIME["threads"]
+    threads: READERS
     params:
         raw=lambda wildcards: raw_of(wildcards.set),
         out=f"{DATA}/prepared/{{set}}",

@@ -26,7 +26,7 @@ rule evaluate:
         run=one_of(TRAINED),
     conda:
         "../../environment.yml"
-    threads: RUNTIME["threads"]
+    threads: THREADS
     resources:
         gpu=GPU,
         workers=RUNTIME["workers"],
@@ -72,7 +72,7 @@ rule baseline:
         run=one_of(BASELINES),
     conda:
         "../../environment.yml"
-    threads: RUNTIME["threads"]
+    threads: THREADS
     resources:
         gpu=lambda wildcards: GPU if method_of(wildcards) == "clip" else 0,
         workers=RUNTIME["workers"],

@@ -18,7 +18,7 @@ rule features:
         f"{RESULTS}/benchmarks/features/{{backbone}}/{{set}}.tsv"
     conda:
         "../../environment.yml"
-    threads: RUNTIME["threads"]
+    threads: THREADS
     resources:
         gpu=GPU,
         workers=RUNTIME["workers"],
@@ -55,7 +55,7 @@ rule train:
         f"{RESULTS}/benchmarks/train/{{run}}/seed-{{seed}}.tsv"
     conda:
         "../../environment.yml"
-    threads: RUNTIME["threads"]
+    threads: THREADS
     resources:
         gpu=GPU,
         workers=RUNTIME["workers"],
