@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -10,12 +11,12 @@ from pathlib import Path, PurePosixPath
 from adaclip import records
 from adaclip.errors import AdaclipError
 from adaclip.faults import Checked, Fault, digest_of
-from adaclip.files import read_json
+from adaclip.files import read_json, sha256_of
 from adaclip.parallel import each
 from adaclip.report.names import figure_names, metric_names, table_names
 
-#: Folders that the workflow fills for people to read; nothing is made from them, and Snakemake writes some of it.
-UNCHECKED = ("logs", "benchmarks")
+#: Folders of what Snakemake writes for people to read: nothing is made from it, and nobody makes it again by itself.
+DIARIES = ("logs", "benchmarks")
 #: What the verbs write, besides the tables and figures that a plan names.
 _WRITTEN = re.compile(
     "|".join(
@@ -83,6 +84,15 @@ def verify_recorded(root: Path, jobs: int | None = None) -> Checked:
     return found
 
 
+def record_diaries(root: str | Path) -> None:
+    """Record the logs and benchmarks of a results folder that are not recorded, when no job is running."""
+    for folder in DIARIES:
+        for path in sorted((Path(root) / folder).rglob("*")):
+            if path.is_file() and not records.record_of(Path(root), path).is_file():
+                with contextlib.suppress(OSError):
+                    records.remember(path, sha256_of(path))
+
+
 def made_with(root: Path, path: Path) -> tuple[Path, ...]:
     """Files that a job has to lack so that Snakemake runs it and makes `path` again, which is none of its outputs."""
     parts = path.relative_to(root).parts
@@ -114,7 +124,7 @@ def _named(root: Path) -> set[str]:
 def _files(root: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(root):
         top = Path(folder) == root
-        skipped = (records.FOLDER, *UNCHECKED) if top else ()
+        skipped = (records.FOLDER, *DIARIES) if top else ()
         own = (name for name in folders if not (Path(folder) / name / records.FOLDER).is_dir())
         folders[:] = sorted(name for name in own if name not in skipped and not name.startswith("."))
         yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))

@@ -14,7 +14,7 @@ import pytest
 from adaclip.data.damage import verify_data
 from adaclip.faults import Checked
 from adaclip.records import FOLDER
-from adaclip.verify import UNCHECKED, verify_results
+from adaclip.verify import DIARIES, verify_results
 from tests.workflow.project import Project
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
@@ -24,15 +24,15 @@ TIMED = re.compile(
 )
 
 
-def checked_files(project: Project) -> dict[str, bytes]:
+def made(project: Project) -> dict[str, bytes]:
     """Every file of results and data, but for logs and times that Snakemake writes for people."""
     files = project.files("results", "data")
-    return {name: content for name, content in files.items() if name.split("/")[1] not in UNCHECKED}
+    return {name: content for name, content in files.items() if not set(name.split("/")[1:3]) & set(DIARIES)}
 
 
 def lasting(project: Project) -> dict[str, bytes]:
     """Those of them that every run makes with the same bytes."""
-    return {name: content for name, content in checked_files(project).items() if not TIMED.match(name)}
+    return {name: content for name, content in made(project).items() if not TIMED.match(name)}
 
 
 def kind_of(name: str) -> str:
@@ -45,7 +45,7 @@ def places(project: Project, count: int, seed: int) -> list[tuple[str, int]]:
     """Files and bits of them, drawn from all kinds of files in turn."""
     draw = random.Random(seed)
     by_kind: dict[str, list[str]] = {}
-    for name, content in sorted(checked_files(project).items()):
+    for name, content in sorted(project.files("results", "data").items()):
         if content:
             by_kind.setdefault(kind_of(name), []).append(name)
     kinds = list(by_kind)
@@ -102,7 +102,7 @@ def test_each_of_fifty_flipped_bits_is_found_and_nothing_else(project):
 
 
 def test_what_is_damaged_is_removed_and_made_again_with_the_same_bytes(project):
-    before, everything = lasting(project), checked_files(project).keys()
+    before, everything = lasting(project), made(project).keys()
     chosen = dict(places(project, 30, seed=2))
     # What is costly to lose is among them.
     chosen |= {
@@ -125,7 +125,7 @@ def test_what_is_damaged_is_removed_and_made_again_with_the_same_bytes(project):
     assert said.returncode == 0, said.stderr
     project.run("--cores", "2")
     assert verify(project).faults == []
-    assert checked_files(project).keys() == everything
+    assert made(project).keys() == everything
     after = lasting(project)
     assert [name for name in before if after[name] != before[name]] == []
     assert project.planned() == set()

@@ -27,11 +27,12 @@ from adaclip.errors import AdaclipError
 from adaclip.paths import expand_paths
 from adaclip.plan import part_document, plan_document, targets
 from adaclip.provenance import code_digest
-from adaclip.records import keep_records
+from adaclip.records import forget, keep_records
 from adaclip.report import groups
 from adaclip.report.names import figure_names, metric_names, panel_names, table_names
 from adaclip.results_folder import refuse_other
 from adaclip.stale import tidy
+from adaclip.verify import record_diaries
 
 # Snakemake drops the first of two equal keys, and reads numbers in --config as texts: what it read is not used. Every
 # file is read again, strictly, with --config on top. Only a workflow that has this one as a module gives its own values.

@@ -14,6 +14,10 @@ onstart:
             keep_records(folder)
         except AdaclipError as error:
             snakemake_logger.warning(f"no digests are recorded: {error}")
+    # Logs and benchmarks are not written by us: they are recorded at the end, and what is going to change is not.
+    for job in workflow.dag.needrun_jobs():
+        for diary in [*job.log, *([job.benchmark] if job.benchmark else [])]:
+            forget(diary)
     # Tables, figures and metrics of an earlier plan would stand beside those of this one.
     try:
         for line in tidy(DOCUMENT, Path(RESULTS), CONFIG.source):
@@ -26,6 +30,14 @@ onstart:
     refused = not_accepted(asked, CONFIG.licences)
     if refused:
         raise WorkflowError(f"Data sets are {how_to_accept(refused)}")
+
+
+onsuccess:
+    record_diaries(RESULTS)
+
+
+onerror:
+    record_diaries(RESULTS)
 
 
 rule simulate:
