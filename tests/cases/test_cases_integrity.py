@@ -21,7 +21,7 @@ from adaclip.data.registry import dataset_for
 from adaclip.errors import AdaclipError
 from adaclip.files import read_checked, read_json, sha256_of, write_json, write_text
 from adaclip.report.overview import write_overview
-from adaclip.report.results import Results
+from adaclip.report.stored import read_metrics
 from tests.sets import draw_image
 
 
@@ -90,14 +90,16 @@ def test_every_flipped_bit_of_a_result_is_refused_when_it_is_read(results):
 
 def test_a_flipped_digit_never_reaches_a_table(results):
     path = results / "runs" / "a" / "seed-0" / "toy" / "metrics.json"
-    write_json(path, {"categories": {}, "mean": {"image": {"auroc": 0.9375}}})
-    experiment = {"name": "a", "run": "a", "evaluate": ["toy"], "seeds": [0]}
-    write_json(results / "plan.json", {"root": ".", "experiments": [experiment], "sets": {"toy": {}}})
-    assert Results(results / "plan.json").value("a", "toy", "image", "auroc")[0] == 0.9375
-    flip(path, 8 * path.read_bytes().index(b"9375"))
-    assert json.loads(path.read_text())["mean"]["image"]["auroc"] == 0.8375
+    figures = {"auroc": 0.9375, "f1_max": 0.5, "ap": 0.5}
+    levels = {"image": figures, "pixel": {**figures, "aupro": 0.5}}
+    found = {"images": 4, "anomalous": 2, **levels, "undefined": {}}
+    whole = {"set": "toy", "images": 4, "categories": {"bolt": found}, "mean": levels}
+    write_json(path, whole)
+    assert read_metrics(path, {"set": "toy"})["mean"]["pixel"]["auroc"] == 0.9375
+    flip(path, 8 * path.read_bytes().rindex(b"9375"))
+    assert json.loads(path.read_text())["mean"]["pixel"]["auroc"] == 0.8375
     with pytest.raises(AdaclipError, match=r"metrics\.json is damaged"):
-        Results(results / "plan.json").value("a", "toy", "image", "auroc")
+        read_metrics(path, {"set": "toy"})
 
 
 def test_a_flipped_bit_of_the_record_is_damage_too(results):
