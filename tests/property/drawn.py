@@ -28,7 +28,17 @@ SUFFIXES = (".png", ".PNG", ".jpg", ".JPG", ".bmp")
 CATEGORIES = ("bolt", "metal_nut", "Line1", "01", "screw M5", "Muttern-ä")
 #: What else a person might call a second kind of normal images.
 SECOND = ("ok", "normal", "ok_front", "good_2", "not defective")
-FAULTS = ("file is missing", "two labels", "placeholder", "more keys", "unlisted", "cut", "no image column")
+FAULTS = (
+    "file is missing",
+    "two labels",
+    "placeholder",
+    "more keys",
+    "unlisted",
+    "cut",
+    "no image column",
+    "mask of a normal one",
+    "another list",
+)
 SPARE = ("extra", "pred", "unlabelled", "old", "preview")
 
 

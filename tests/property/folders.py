@@ -132,6 +132,22 @@ def public(draw: Draw) -> Tree:
     return tree
 
 
+def kind_first(draw: Draw) -> Tree:
+    """`[test/]<kind>/<category>`, and perhaps masks in the same order."""
+    tree, names = Tree(promised=False), Names(draw)
+    good, bad = draw(st.sampled_from((("good", "bad"), ("normal", "abnormal"), ("OK", "NG"))))
+    split = draw(st.sampled_from(("", "test/")))
+    masked = draw(st.booleans())
+    for category in list(draw(st.permutations(CATEGORIES)))[:2]:
+        normal, anomalous = counts_of(draw)
+        for index in range(normal):
+            tree.add(f"{split}{good}/{category}/{names.image(index)}", "test", category, 0)
+        for index in range(anomalous):
+            mask = f"masks/{bad}/{category}/{names.mask(index)}" if masked else ""
+            tree.add(f"{split}{bad}/{category}/{names.image(index)}", "test", category, 1, mask)
+    return tree
+
+
 def mixed(draw: Draw) -> Tree:
     """Categories that do not lie alike: one has splits, the other has not."""
     tree, names = Tree(promised=False), Names(draw)

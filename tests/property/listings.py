@@ -36,6 +36,11 @@ def listing(draw: Draw) -> Tree:
     if fault == "unlisted":
         tree.spare.append(f"{PurePosixPath(entries[0][2]).parent}/nobody knows.png")
         tree.images[tree.spare[0]] = len(tree.images)
+    if fault == "mask of a normal one" and not entries[0][4]:
+        tree.masks["lists of masks/of a normal one.png"] = 0
+        entries[0] = (*entries[0][:3], "lists of masks/of a normal one.png", 0)
+        tree.must_refuse = entries[0][0] == "test"
+        tree.promised = False
     if fault == "file is missing":
         entries.append(("test", entries[0][1], "photos/nowhere.png", "", 0))
         tree.must_refuse = True
@@ -44,6 +49,12 @@ def listing(draw: Draw) -> Tree:
         tree.must_refuse = True
     if fault == "placeholder" and form.startswith("meta.json"):
         entries.append(("train", entries[0][1], "", "", 0))
+    if fault == "another list":
+        # Of the same images with the other labels: one of the two is wrong.
+        other = draw(st.sampled_from([name for name in ("meta.json", "manifest.csv", "list.csv") if name != form]))
+        turned = [(*entry[:3], "", 1 - entry[4]) for entry in entries if entry[0] == "test"]
+        tree.texts[other] = _text(draw, other, turned, "")
+        tree.must_refuse, tree.promised = True, False
     text = _text(draw, form, entries, fault)
     if fault == "cut":
         # In the middle of a path, so that no list of fewer images is left.

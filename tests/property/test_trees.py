@@ -125,6 +125,37 @@ def outcome(tree: Tree, top: Path, pool: Pool) -> tuple[str, str]:
         shutil.rmtree(out, ignore_errors=True)
 
 
+def small() -> Tree:
+    """A tree that is read: a normal image, and an anomalous one with its mask."""
+    tree = Tree()
+    tree.add("test/good/0.png", "test", "", 0)
+    tree.add("test/hole/0.png", "test", "", 1, "ground_truth/hole/0_mask.png")
+    return tree
+
+
+def test_what_is_wrong_is_seen(folder: Path) -> None:
+    (folder / "pool").mkdir()
+    pool = Pool(folder / "pool")
+    assert outcome(small(), folder / "tree", pool) == ("read", "")
+    for number, untrue in (
+        (0, Truth("", 1, None)),
+        (1, Truth("", 0, None)),
+        (1, Truth("", 1, None)),
+        (2, Truth("", 0, None)),
+    ):
+        tree = small()
+        tree.test[number] = untrue
+        assert outcome(tree, folder / "tree", pool)[0] == "wrong", untrue
+    tree = small()
+    tree.must_refuse = True
+    assert outcome(tree, folder / "tree", pool)[0] == "wrong"
+    refused = small()
+    refused.masks["ground_truth/hole/7_mask.png"] = 7
+    assert outcome(refused, folder / "tree", pool)[0] == "wrong", "it is promised that this is read"
+    refused.promised = False
+    assert outcome(refused, folder / "tree", pool)[0] == "refused"
+
+
 def test_every_tree_is_read_as_it_is_or_refused(folder: Path) -> None:
     (folder / "pool").mkdir()
     pool = Pool(folder / "pool")
