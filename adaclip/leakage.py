@@ -10,6 +10,7 @@ from typing import Any
 
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.files import read_json
+from adaclip.wording import counted
 
 
 def refuse_leakage(auxiliary: Collection[str], evaluated: Collection[str], where: str) -> None:
@@ -82,15 +83,11 @@ def refuse_overlap(auxiliary: Collection[str], dataset: str, leakage_json: str |
     """
     found = overlap_of(auxiliary, dataset, leakage_json)
     if found.images:
-        parts = " and ".join(f"'{name}' ({_images(count)})" for name, count in found.by_set.items())
+        parts = " and ".join(f"'{name}' ({counted(count, 'image')})" for name, count in found.by_set.items())
         raise UsageError(
-            f"'{dataset}' shares {_images(len(found.images))} with the auxiliary data: {parts}. "
+            f"'{dataset}' shares {counted(len(found.images), 'image')} with the auxiliary data: {parts}. "
             "Take one of the sets out, or set 'leakage' in the configuration to warn or deduplicate"
         )
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count} images"
 
 
 @functools.lru_cache(maxsize=4)

@@ -16,6 +16,7 @@ from adaclip.errors import UsageError
 from adaclip.fusion import fuse
 from adaclip.prompts import DynamicPrompts, Projections, StaticPrompts, all_sentences, combine, sentences
 from adaclip.settings import ModelSettings
+from adaclip.wording import counted
 
 #: CLIP's temperature, fixed.
 SCALE = 100.0
@@ -215,7 +216,10 @@ class AdaCLIP(nn.Module):
             UsageError: images and categories differ in number, or images of another shape.
         """
         if len(images) != len(categories):
-            raise UsageError(f"{len(images)} images but {len(categories)} categories: give one for each image")
+            raise UsageError(
+                f"{counted(len(images), 'image')} but {counted(len(categories), 'category', 'categories')}: "
+                "give one for each image"
+            )
         if image_embedding is None and self.uses_image_embedding:
             image_embedding = self.backbone.encode_image(images)
         dynamic = None

@@ -18,6 +18,7 @@ from adaclip.data.listed import Record, names_image, record_of
 from adaclip.data.manifest import ManifestRow
 from adaclip.errors import AdaclipError
 from adaclip.files import write_text
+from adaclip.wording import counted
 
 NAME = "meta.json"
 SPLITS = ("train", "test")
@@ -122,7 +123,7 @@ def read_records(path: Path) -> tuple[list[Record], list[str]]:
             renamed += bool(category and record.category and record.category != category)
             found.append(replace(record, split=split, category=category or record.category))
     if renamed:
-        notes.append(f"{path.name}: {renamed} images have a cls_name that is not the key they stand under: the key counts")
+        notes.append(f"{path.name}: {counted(renamed, 'image has', 'images have')} a cls_name that is not the key above it: the key counts")
     return found, notes
 
 

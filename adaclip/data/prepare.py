@@ -217,7 +217,7 @@ def _place_all(
     if faults:
         more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
         shown = "; ".join(map(str, faults[:_SHOWN]))
-        raise type(faults[0])(f"{len(faults)} of {len(groups)} images cannot be used: {shown}{more}")
+        raise type(faults[0])(f"{len(faults)} of {counted(len(groups), 'image')} cannot be used: {shown}{more}")
     return [image for part in parts if not isinstance(part, AdaclipError) for image in part]
 
 

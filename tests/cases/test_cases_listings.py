@@ -204,7 +204,7 @@ def test_an_image_twice_in_the_same_way_counts_once(raw: Path) -> None:
     (raw / "manifest.csv").write_text(TABLE + "./a.png,good,\n", encoding="utf-8")
     result = run(raw)
     assert len(result.rows) == 4
-    assert "1 images are listed twice in the same way and count once" in result.notes
+    assert "1 image is listed twice in the same way and counts once" in result.notes
 
 
 def test_names_whose_letters_are_composed_otherwise(raw: Path) -> None:

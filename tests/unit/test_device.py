@@ -23,7 +23,7 @@ def test_cpu_is_always_there():
 
 def test_threads():
     device.take_device("cpu", 1)
-    assert device.describe(torch.device("cpu")) == "CPU, 1 threads"
+    assert device.describe(torch.device("cpu")) == "CPU, 1 thread"
 
 
 def test_no_more_threads_than_cores_unless_they_are_asked_for(monkeypatch):

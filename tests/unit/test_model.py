@@ -177,7 +177,7 @@ def test_prompts_longer_than_the_sentences(tiny):
 
 def test_wrong_input_is_one_clear_error(tiny):
     model = make(tiny)
-    with pytest.raises(UsageError, match="2 images but 1 categories"):
+    with pytest.raises(UsageError, match="2 images but 1 category"):
         model.predict(images(2), ["bolt"])
     with pytest.raises(UsageError, match="images are 64 x 64, the backbone was made for 56 x 56"):
         model.predict(images(1, side=64), ["bolt"])

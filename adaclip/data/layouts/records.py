@@ -12,6 +12,7 @@ from adaclip.data.layouts import kinds
 from adaclip.data.listed import Record
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
+from adaclip.wording import counted, noun
 
 SPLITS = ("train", "test")
 #: In the place of a mask: the image is anomalous, and nobody has drawn where.
@@ -43,12 +44,13 @@ def reading_of(records: Sequence[Record], top: Path, dataset: Dataset) -> Readin
         if _split(record) != "train":
             raise AdaclipError(f"{record.where} has no 'img_path' or 'image': an image of the test split needs one")
     if empty:
-        notes.append(f"{len(empty)} placeholders without an image are left out of the train split, which is not used")
+        notes.append(f"{counted(len(empty), 'placeholder')} without an image {noun(len(empty), 'is', 'are')} left out of the train split, which is not used")
     # Two names for the only category there is cannot mean two things.
     only = len({record.category for record in listed}) == 1 and len(dataset.categories) == 1
     items = _once([_item(record, top, dataset, only) for record in listed])
     if len(items) < len(listed):
-        notes.append(f"{len(listed) - len(items)} images are listed twice in the same way and count once")
+        twice = len(listed) - len(items)
+        notes.append(f"{counted(twice, 'image is', 'images are')} listed twice in the same way and {noun(twice, 'counts', 'count')} once")
     _check_masks(items, {record.where for record in listed if record.mask.lower() in NO_MASK})
     return Reading(items, [*notes, *_odd_kinds(items)])
 
@@ -147,4 +149,4 @@ def _odd_kinds(items: Sequence[Item]) -> list[str]:
         return []
     first = odd[0]
     label = ("normal", "anomalous")[first.label]
-    return [f"{len(odd)} images are of a kind that contradicts their label, which counts: {first.where} says {label}, but '{first.defect}'"]
+    return [f"{counted(len(odd), 'image is', 'images are')} of a kind that contradicts {noun(len(odd), 'its', 'their')} label, which counts: {first.where} says {label}, but '{first.defect}'"]
