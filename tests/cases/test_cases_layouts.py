@@ -228,6 +228,30 @@ def test_hidden_files_are_never_data(tmp_path: Path) -> None:
     assert not original.reading.notes
 
 
+@pytest.mark.parametrize("suffix", [".dcm", ".heic", ".npy", ""])
+def test_pictures_that_are_not_read_are_the_reason(tmp_path: Path, suffix: str) -> None:
+    draw(tmp_path, several("good") + several("bad"))
+    for path in tmp_path.glob("*/*.png"):
+        path.rename(path.with_suffix(suffix))
+    with pytest.raises(AdaclipError, match=rf"4 pictures are not read for their suffix, such as bad/000{suffix} "):
+        read(tmp_path)
+
+
+def test_other_files_beside_images_are_told_by_folder_and_suffix(tmp_path: Path) -> None:
+    draw(tmp_path, several("good") + several("bad"))
+    for name in ("bad/notes.txt", "bad/000.xml", "bad/001.xml", "readme.md"):
+        (tmp_path / name).write_text("text")
+    assert read(tmp_path).reading.notes == ["beside images lie files that are no images: 1 .txt in bad, 2 .xml in bad"]
+
+
+def test_a_listing_is_no_exception(tmp_path: Path) -> None:
+    draw(tmp_path, several("good", 4) + several("bad", 4))
+    (tmp_path / "manifest.csv").write_text("image,label\ngood/000.png,0\nbad/000.png,1\n")
+    with pytest.raises(AdaclipError, match=r"6 of 8 image files are not part of the set: 3 in bad, 3 in good"):
+        read(tmp_path)
+    assert len(read(tmp_path, unused="allow").reading.items) == 2
+
+
 def test_a_published_archive_that_holds_its_folders_twice(tmp_path: Path) -> None:
     images = several("yes") + several("no")
     draw(tmp_path, images + [f"brain_tumor_dataset/{name}" for name in images])

@@ -142,9 +142,12 @@ def test_table(tmp_path: Path) -> None:
 def test_table_of_masks_only_and_equal_names(tmp_path: Path) -> None:
     write_table(tmp_path, "image,mask\na/1.png,\nb/1.png,m/1.png\nb/2 x.png,\n")
     (tmp_path / "manifest.csv").write_text("image,label\na/1.png,0\nb/1.png,0\nb/2 x.png,0\n")
-    assert [item.name for item in read(tmp_path).reading.items] == ["a_1.png", "b_1.png", ""]
+    assert [item.name for item in read(tmp_path, unused="allow").reading.items] == ["a_1.png", "b_1.png", ""]
     (tmp_path / "manifest.csv").write_text("image,mask\na/1.png,\nb/1.png,m/1.png\n")
-    assert [(item.category, item.label) for item in read(tmp_path).reading.items] == [("mine", 0), ("mine", 1)]
+    assert [(item.category, item.label) for item in read(tmp_path, unused="allow").reading.items] == [
+        ("mine", 0),
+        ("mine", 1),
+    ]
 
 
 @pytest.mark.parametrize(

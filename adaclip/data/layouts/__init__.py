@@ -12,12 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adaclip.data.decode import SUFFIXES
 from adaclip.data.layouts import colondb, dagm, headct, ksdd, listing, meta, table, visa
 from adaclip.data.layouts.common import Item, Layout, Reading, check_names, subfolders
 from adaclip.data.layouts.kinds import plain
 from adaclip.data.layouts.tree import TITLES, Tree, read_tree, recognise_tree
-from adaclip.data.layouts.unused import archive_notes, unused_notes
+from adaclip.data.layouts.unused import archive_notes, other_notes, unread_reason, unused_notes
 from adaclip.data.layouts.walking import Folder, folders_below
 from adaclip.data.options import Options, options_of
 from adaclip.data.registry import Dataset
@@ -103,7 +102,7 @@ def recognise(root: Path, dataset: Dataset) -> Recognised:
     for layouts in (LAYOUTS, TITLES, AFTER_TREES):
         names = [name for name in layouts if dataset.layout == name or (dataset.layout == "auto" and name not in listing.LAYOUTS)]
         if layouts is TITLES:
-            tree = recognise_tree(root, folders, dataset) if names else None
+            tree = _tree(root, folders, dataset) if names else None
             if tree is not None and tree.layout in names:
                 return Recognised(tree.layout, tree.top, folders, tree)
             continue
@@ -116,17 +115,8 @@ def recognise(root: Path, dataset: Dataset) -> Recognised:
     raise UnknownLayout(
         f"data set '{dataset.id}': {root} is not in {wanted} (it holds {seen}): expected the published folders, "
         "MVTec folders (test, ground_truth), two folders such as good and bad, folders of images and masks, meta.json "
-        f"or manifest.csv{_unread(folders)}"
+        f"or manifest.csv{unread_reason(folders)}"
     )
-
-
-def _unread(folders: Sequence[Folder]) -> str:
-    """What to say of pictures that are not read, where no layout was found: they may be why."""
-    names = [f"{'/'.join((*folder.parts, path.name))}" for folder in folders for path in folder.unread]
-    if not names:
-        return ""
-    read = " ".join(sorted(SUFFIXES))
-    return f"; {len(names)} pictures are not read for their suffix, such as {names[0]} (read are {read}): save them as PNG, or give them the suffix of what they are"
 
 
 def read_original(root: Path, dataset: Dataset) -> Original:
@@ -167,7 +157,8 @@ def read_recognised(root: Path, found: Recognised, dataset: Dataset) -> Original
     notes = [
         *reading.notes,
         *listing.unread(_levels(root), root, top, name),
-        *unused_notes(found.folders, reading, dataset, root, name, top, unknown),
+        *unused_notes(found.folders, reading, dataset, root, name, unknown),
+        *other_notes(found.folders, [suffix for suffixes in listing.LAYOUTS.values() for suffix in suffixes]),
         *archive_notes(found.folders),
     ]
     where = f" in {top.relative_to(root).as_posix()}" if top != root else ""
@@ -175,6 +166,17 @@ def read_recognised(root: Path, found: Recognised, dataset: Dataset) -> Original
     notes = [note.encode("utf-8", "backslashreplace").decode() for note in notes]
     shown = dataclasses.replace(reading, items=items, notes=notes)
     return Original(name, top, title + where, options, layout_options, shown)
+
+
+def _tree(root: Path, folders: Sequence[Folder], dataset: Dataset) -> Tree | None:
+    """What is understood of a tree; a refusal says too which pictures are not read, since they may be its cause."""
+    try:
+        return recognise_tree(root, folders, dataset)
+    except AdaclipError as error:
+        reason = unread_reason(folders)
+        if not reason:
+            raise
+        raise type(error)(f"{error}{reason}") from error
 
 
 def _top_of(name: str, levels: Sequence[Sequence[Path]], root: Path, dataset: Dataset) -> Path | None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from adaclip.data.decode import SUFFIXES
 from adaclip.data.layouts.common import Reading
 from adaclip.data.layouts.roles import role_of
 from adaclip.data.layouts.walking import Folder
@@ -17,6 +18,10 @@ from adaclip.errors import AdaclipError
 SHARE = 0.1
 #: Layouts whose list says which images the set has.
 LISTINGS = frozenset({"csv", "meta"})
+#: Names of files that hold arrays of numbers, images and masks among them.
+ARRAYS = frozenset({".npy", ".npz", ".mat", ".h5", ".hdf5"})
+#: Files beside images that a layout or a list reads, or that systems leave.
+_KNOWN_FILES = frozenset({"labels.txt", "1cls.csv", "simulated.txt", "desktop.ini"})
 #: What is unpacked where no layout is found.
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".7z")
 #: So many folders are listed.
@@ -29,7 +34,6 @@ def unused_notes(
     dataset: Dataset,
     root: Path,
     layout: str,
-    top: Path,
     unknown: Sequence[str] = (),
 ) -> list[str]:
     """Say by folder which images below the root are not part of the set.
@@ -40,12 +44,11 @@ def unused_notes(
         dataset: the registry entry, whose `unused: allow` turns the error into the note.
         root: the folder that was given.
         layout: name of the layout, for the error.
-        top: where it begins; below it a listing says which images belong to the set.
         unknown: kinds of images that nobody can call normal or anomalous, for the error.
 
     Raises:
-        AdaclipError: they are more than a tenth of all image files, and no listing says which belong to the set; or they
-            are masks, and a listing has anomalous images, but none for them.
+        AdaclipError: they are more than a tenth of all image files; or they are masks, and a listing has anomalous
+            images, but none for them.
     """
     used = {path for item in reading.items for path in (item.image, item.mask) if path is not None}
     used |= set(reading.left_out)
@@ -59,9 +62,9 @@ def unused_notes(
         return [text]
     if layout in LISTINGS:
         _check_masks(left, reading, dataset, root)
-        depth = top.relative_to(root).parts
-        unused = sum(count for parts, count in left.items() if parts[: len(depth)] != depth)
-    if unused > SHARE * total:
+    # What its owners list of a published set is the set, whatever they packed beside it.
+    published = dataset.built_in and layout == "meta"
+    if unused > SHARE * total and not published:
         names = ", ".join(unknown[:LISTED])
         hint = f"say what they are in its entry, such as anomalous: [{names}]" if unknown else "give the folder that is meant"
         raise AdaclipError(
@@ -81,6 +84,40 @@ def _check_masks(left: Mapping[tuple[str, ...], int], reading: Reading, dataset:
                 f"data set '{dataset.id}': the listing names no mask for its anomalous images, but {count} lie in "
                 f"{root.joinpath(*parts)}: name them there, or say unused: allow in the entry of the set"
             )
+
+
+def other_notes(folders: Iterable[Folder], listings: Iterable[str]) -> list[str]:
+    """Say which files beside images are of no use, by folder and suffix.
+
+    Args:
+        folders: all that lies below the root.
+        listings: suffixes of files that are told elsewhere.
+    """
+    left: Counter[str] = Counter()
+    for folder in folders:
+        for name in folder.others if folder.images or folder.unread else ():
+            suffix = Path(name).suffix.lower()
+            if name.lower() not in _KNOWN_FILES and suffix not in listings and not name.lower().endswith(ARCHIVES):
+                left[f"{suffix or 'files without a suffix'} in {'/'.join(folder.parts) or 'the folder itself'}"] += 1
+    named = [f"{count} {what}" for what, count in sorted(left.items())[:LISTED]]
+    more = [f"{len(left) - LISTED} more kinds"] if len(left) > LISTED else []
+    return [f"beside images lie files that are no images: {', '.join([*named, *more])}"] if left else []
+
+
+def unread_reason(folders: Iterable[Folder]) -> str:
+    """What to say of pictures and arrays that are not read, where something is refused: they may be why; or ""."""
+    names = [
+        "/".join((*folder.parts, name))
+        for folder in folders
+        for name in (*(path.name for path in folder.unread), *folder.others)
+        if folder.path / name in folder.unread or Path(name).suffix.lower() in ARRAYS
+    ]
+    if not names:
+        return ""
+    return (
+        f"; {len(names)} pictures are not read for their suffix, such as {names[0]} (read are "
+        f"{' '.join(sorted(SUFFIXES))}): save them as PNG, or give them the suffix of what they are"
+    )
 
 
 def _by_folder(left: Counter[tuple[str, ...]]) -> str:
