@@ -107,10 +107,12 @@ def size_of(path: str | Path) -> tuple[int, int]:
     """
     path = Path(path)
     try:
-        with _own_limit(), Image.open(path, formats=FORMATS) as image:
+        with _own_limit(), _quiet(), Image.open(path, formats=FORMATS) as image:
             _check_size(*image.size, path)
             return image.size
-    except OSError:
+    except AdaclipError:
+        raise
+    except Exception:
         return decode(read(path), path).size
 
 
@@ -153,7 +155,7 @@ def decode(content: bytes, path: Path) -> Image.Image:
     """
     tiff = content.startswith(_TIFF)
     try:
-        with _own_limit(), _quiet() if tiff else contextlib.nullcontext():
+        with _own_limit(), _quiet():
             image = Image.open(io.BytesIO(content), formats=FORMATS)
             _check_size(*image.size, path)
             _check_frames(image, path)
@@ -317,16 +319,18 @@ def _decode_tiff(content: bytes, path: Path) -> Image.Image:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep out of the way what Pillow warns and tifffile logs of a TIFF's tags: what matters becomes an error."""
-    logger = logging.getLogger("tifffile")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    """Keep out of the way what Pillow and tifffile warn and log of a file's tags: what matters becomes an error."""
+    loggers = [logging.getLogger(name) for name in ("tifffile", "PIL")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _values(image: Image.Image) -> npt.NDArray[Any]:

@@ -13,11 +13,14 @@ import tarfile
 import warnings
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 import adaclip
@@ -222,6 +225,35 @@ def test_all_files_that_cannot_be_used_are_named(tmp_path: Path, images: int, jo
     assert not (tmp_path / "out").exists()
 
 
+def said_of(call: Callable[[Path], object], path: Path) -> str:
+    """What refuses a file, or "" where it is read; anything but our own error ends the test."""
+    try:
+        call(path)
+    except AdaclipError as error:
+        return str(error)
+    return ""
+
+
+@given(data=st.data())
+@settings(max_examples=50, deadline=None, derandomize=True)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "JPEG2000", "GIF", "PPM"])
+def test_damage_of_any_kind_is_one_line(
+    kind: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(PIXELS).save(stream, kind)
+    content = bytearray(stream.getvalue())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, min(len(content) - 1, 200)))
+        content[at : at + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=4))
+    path = tmp_path_factory.getbasetemp() / f"damaged.{kind}"
+    path.write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for call in (open_image, open_mask, size_of):
+            assert "\n" not in said_of(call, path)
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "JPEG2000", "GIF", "PPM"])
 def test_half_a_file_is_named_as_such(tmp_path: Path, kind: str) -> None:
     stream = io.BytesIO()
@@ -280,8 +312,8 @@ def test_names_on_disk_in_another_encoding(tmp_path: Path, place: str, used: boo
     path = tmp_path / "raw" / place.format(LATIN)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes((tmp_path / "raw" / top / "good/a.png").read_bytes() if used else b"")
-    for settings in ({}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}):
-        result = command(tmp_path / "raw", tmp_path / "out", settings)
+    for locale in ({}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}):
+        result = command(tmp_path / "raw", tmp_path / "out", locale)
         assert "Traceback" not in result.stderr
         assert result.returncode == int(used)
         if used:
@@ -291,10 +323,10 @@ def test_names_on_disk_in_another_encoding(tmp_path: Path, place: str, used: boo
             assert (tmp_path / "out/manifest.csv").read_bytes().decode()
 
 
-def command(raw: Path, out: Path, settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def command(raw: Path, out: Path, locale: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "adaclip.cli", "data", "prepare", "own", "--raw", raw, "--out", out, "--jobs", "1"],
-        env={**os.environ, **settings},
+        env={**os.environ, **locale},
         capture_output=True,
         encoding="utf-8",
     )
@@ -321,8 +353,8 @@ def test_the_locale_changes_no_name(tmp_path: Path) -> None:
     draw_image(tmp_path / "raw/good/größe.png")
     draw_image(tmp_path / "raw/bad/b.png")
     bytes_of = []
-    for number, settings in enumerate(({}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"})):
-        result = command(tmp_path / "raw", tmp_path / f"out{number}", settings)
+    for number, locale in enumerate(({}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"})):
+        result = command(tmp_path / "raw", tmp_path / f"out{number}", locale)
         assert (result.returncode, result.stderr.count("Traceback")) == (0, 0)
         bytes_of.append((tmp_path / f"out{number}/manifest.csv").read_bytes())
     assert bytes_of[0] == bytes_of[1]
