@@ -241,6 +241,8 @@ class Judge:
             cost: seconds, images, device and memory.
         """
         metrics, curves = self._summarise()
+        # An earlier evaluation ends here: were this one killed below, its metrics would stand beside other scores.
+        (out / "metrics.json").unlink(missing_ok=True)
         with write_whole(out / "scores.csv") as part, part.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
             writer.writerow(SCORES)

@@ -130,6 +130,7 @@ def main() -> None:
         for _ in range(chosen.rounds):
             for way, own in zip(compared, seconds, strict=True):
                 own.append(train(way, arguments, Path(work)))
+                print(f"{way!s:48}{own[-1]:9.2f}", file=sys.stderr, flush=True)
     loads = f"load {load:.1f} before, {os.getloadavg()[0]:.1f} after"
     print(f"{cores()} cores, {chosen.busy} busy processes of ours, {loads}")
     print(f"{'way':48}{'seconds':>9}{'ratio':>8}{'from':>8}{'to':>8}")

@@ -86,3 +86,21 @@ def test_pixels_are_judged_by_category_and_unknown_ones_left_out():
     assert judge.results["a"]["auroc"] == 1
     assert judge.results["b"]["auroc"] == 0
     assert judge.mean_f1_max() == pytest.approx((1 + judge.results["b"]["f1_max"]) / 2)
+
+
+def test_an_evaluation_that_is_cut_short_leaves_no_earlier_metrics_beside_its_scores(tmp_path, monkeypatch):
+    rows = [row(label) for label in (0, 1)]
+
+    def judged(scores: list[float]) -> Judge:
+        judge = Judge(rows, ["image", "mask"], 0.3, 0)
+        found = masks(2)
+        found[0] = False
+        judge.update([0, 1], found, maps([0.5, 0.5]), np.array(scores))
+        return judge
+
+    judged([0.1, 0.9]).write(tmp_path, {}, {}, {})
+    assert (tmp_path / "metrics.json").is_file()
+    monkeypatch.setattr(Panels, "write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        judged([0.8, 0.2]).write(tmp_path, {}, {}, {})
+    assert not (tmp_path / "metrics.json").exists()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -151,3 +154,16 @@ def test_grey_and_transparent_images(prepared):
     write_digests(manifest)
     [batch] = batches(ImageSet(read_rows(manifest)[:2], 32), 2)
     assert torch.equal(batch.images[0], batch.images[1])
+
+
+class Killed(ImageSet):
+    """A set whose images are never decoded: the kernel ends the process first, as it does when memory is short."""
+
+    def __getitem__(self, index):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_is_killed_is_one_line(prepared):
+    dataset = Killed(read_rows(prepared("toy")), 28)
+    with pytest.raises(AdaclipError, match=r"killed from outside.*--workers 0"):
+        list(batches(dataset, 2, workers=1))
