@@ -177,6 +177,21 @@ def test_a_key_beside_train_and_test(raw: Path) -> None:
     assert "meta.json: the key 'info' names no image and is not used" in result.notes
 
 
+def test_a_key_beside_train_and_test_and_images_that_are_not_listed(tmp_path: Path) -> None:
+    """Read after the list, not after the folders: what it does not name is named."""
+    for name in ("train/good/0.png", "test/good/0.png", "test/good/1.png", "test/bent/0.png"):
+        draw_image(tmp_path / "raw/nut" / name)
+    draw_mask(tmp_path / "raw/nut/ground_truth/bent/0_mask.png")
+    entry = {**ENTRIES[0], "img_path": "nut/test/good/0.png"}
+    value = {"train": {}, "test": {"nut": [entry]}, "info": {"version": 1}}
+    (tmp_path / "raw/meta.json").write_text(json.dumps(value), encoding="utf-8")
+    text = refused(tmp_path / "raw", unused="refuse")
+    assert "read as layout meta, 4 of 5 image files are not part of the set" in text
+    assert "1 in nut/test/bent" in text
+    assert "name them in the list too" in text
+    assert len(run(tmp_path / "raw").rows) == 1
+
+
 def test_placeholders_of_a_split_that_is_not_used(raw: Path) -> None:
     placeholder = {**ENTRIES[0], "img_path": ""}
     value = {"train": {"nut": [placeholder], "bolt": [placeholder]}, "test": {"nut": ENTRIES}}

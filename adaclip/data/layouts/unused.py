@@ -66,7 +66,8 @@ def unused_notes(
     published = dataset.built_in and layout == "meta"
     if unused > SHARE * total and not published:
         names = ", ".join(unknown[:LISTED])
-        hint = f"say what they are in its entry, such as anomalous: [{names}]" if unknown else "give the folder that is meant"
+        hint = "name them in the list too" if layout in LISTINGS else "give the folder that is meant"
+        hint = f"say what they are in its entry, such as anomalous: [{names}]" if unknown else hint
         raise AdaclipError(
             f"data set '{dataset.id}': {root}: read as layout {layout}, {text}: {hint}, move them away, or say "
             "unused: allow there"
