@@ -83,7 +83,9 @@ def test_words_for_normal_are_one_table(tmp_path: Path, normal: str, anomalous: 
     }
 
 
-@pytest.mark.parametrize("odd", ["ok_front", "good_2", "normal-light", "GoodFront", "good (2)", "without_scratch"])
+@pytest.mark.parametrize(
+    "odd", ["ok_front", "good_2", "normal-light", "GoodFront", "good (2)", "without_scratch", "golden", "unsorted"]
+)
 def test_a_kind_that_sounds_normal_is_never_taken_for_a_defect(tmp_path: Path, odd: str) -> None:
     draw(tmp_path, several("nut/test/good") + several(f"nut/test/{odd}") + several("nut/test/bent"))
     with pytest.raises(AdaclipError, match="looks as if it were normal") as error:
@@ -195,6 +197,23 @@ def test_two_layouts_side_by_side_are_refused(tmp_path: Path) -> None:
 def test_a_category_beside_kinds_is_refused(tmp_path: Path) -> None:
     draw(tmp_path, several("good") + several("bad") + several("line2/good") + several("line2/bad"))
     with pytest.raises(AdaclipError, match="'line2' stands beside a normal kind"):
+        read(tmp_path)
+
+
+def test_a_category_called_like_a_kind_decides_nothing(tmp_path: Path) -> None:
+    images = several("clean/test/good") + several("clean/test/scratch")
+    found = truth(read(draw(tmp_path, images)), tmp_path)
+    assert found["clean/test/scratch/000.png"] == ("clean", "test", 1, None)
+    draw(tmp_path, several("nut/test/good") + several("nut/test/scratch"))
+    with pytest.raises(AdaclipError, match="is it a kind or a category"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("names", [("frames", "photos"), ("data", "nut")])
+def test_categories_called_after_images_are_not_made_one(tmp_path: Path, names: tuple[str, str]) -> None:
+    for name in names:
+        draw(tmp_path, several(f"{name}/test/good") + several(f"{name}/test/scratch"))
+    with pytest.raises(AdaclipError, match=r"two categories|lies within the folder"):
         read(tmp_path)
 
 

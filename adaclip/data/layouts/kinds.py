@@ -25,10 +25,16 @@ ANOMALOUS = frozenset(
     nonnormal unnormal flawed flaw flaws
     """.split()
 )
-#: Words that make a longer name look as if it meant normal images, which only a person can tell: ok_front, good-2.
+#: Words that make a name look as if it meant normal images, or images that nobody has judged; only a person can tell
+#: what is in ok_front, good-2, golden or unsorted.
 _SOUNDS_NORMAL = frozenset(
-    "good goods ok okay normal normals healthy negative negatives intact clean passed nominal undamaged flawless".split()
+    """
+    good goods ok okay normal normals healthy negative negatives intact clean passed nominal undamaged flawless fine
+    perfect standard reference references golden regular correct accept accepted acceptable sound unlabeled unlabelled
+    unknown unsorted unsure uncertain undecided unclassified misc todo maybe borderline
+    """.split()
 )
+_IN_A_WORD = re.compile(r"good|(?<!ab)normal|healthy|nondefect|^okay|^ok")
 _DENIES = frozenset("no non not without free un".split())
 _FAULT_WORDS = ANOMALOUS | frozenset("crack cracks scratch scratches tumor tumour lesion lesions hole holes".split())
 
@@ -62,7 +68,7 @@ def label_of(name: str, dataset: Dataset | None = None) -> int | None:
 def sounds_normal(name: str) -> bool:
     """Whether a name that is in no table looks as if it meant normal images, such as `ok_front` or `normal-light`."""
     found = [word for part in words(name) for word in re.split(r"\d+", part) if word]
-    if _SOUNDS_NORMAL & set(found) or plain(name).startswith(("good", "normal", "okay", "healthy", "nondefect")):
+    if _SOUNDS_NORMAL & set(found) or _IN_A_WORD.search(plain(name)):
         return True
     return bool(_DENIES & set(found)) and any(word in _FAULT_WORDS for word in found)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adaclip.data.layouts.kinds import plain, sounds_normal
-from adaclip.data.layouts.roles import Role, partners_of, roles_of
+from adaclip.data.layouts.roles import Role, partners_of, role_of, roles_of
 from adaclip.data.layouts.walking import Folder
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
@@ -77,10 +77,12 @@ def leaves_of(folders: Sequence[Folder], dataset: Dataset) -> list[Leaf]:
     holding = [folder for folder in folders if folder.images]
     paths = [folder.parts for folder in holding]
     around = _common(paths)
+    # What all have in common tells nothing apart, also where it is a word for normal or anomalous images.
+    kinds_inside = any(role_of(name, dataset).is_kind for parts in paths for name in parts[around:])
     partners = partners_of(paths, dataset)
     found: list[Leaf] = []
     for folder in holding:
-        roles = roles_of(folder.parts, around, partners, dataset)
+        roles = roles_of(folder.parts, around, partners, dataset, kinds_inside)
         splits = {role.split for role in roles if role.split}
         if len(splits) > 1:
             raise AdaclipError(f"data set '{dataset.id}': {folder.path} is in the splits {' and '.join(sorted(splits))}")
@@ -153,10 +155,12 @@ def _with_kind(leaf: Leaf, beside_normal: set[tuple[str, ...]], dataset: Dataset
     kinds = [depth for depth, role in enumerate(leaf.roles) if role.is_kind]
     depth = kinds[0] if kinds else siblings[0] if siblings else None
     inside = leaf.split and siblings and not any(role.split for role in leaf.roles[: siblings[0]])
-    if not fault and siblings and (inside or (depth is not None and siblings[0] < depth)):
+    # A category called `clean` does not make its defects normal.
+    deeper = bool(kinds) and leaf.roles[kinds[0]].label == 0 and any(sibling > kinds[0] for sibling in siblings)
+    if not fault and siblings and (inside or deeper or (depth is not None and siblings[0] < depth)):
         fault = (
-            f"'{leaf.parts[siblings[0]]}' stands beside a normal kind, but holds {leaf.path}: is it a kind or a "
-            "category? Move one of them"
+            f"'{leaf.parts[siblings[0]]}' stands beside a normal kind, but {leaf.path} has another meaning too: is it a "
+            "kind or a category? Move or rename one of them"
         )
     if fault:
         if dataset.unused == "allow":

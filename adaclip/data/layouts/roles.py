@@ -81,7 +81,9 @@ def role_of(name: str, dataset: Dataset) -> Role:
     return Role(name, split, content, label, joined)
 
 
-def roles_of(parts: Sequence[str], around: int, partners: set[tuple[str, ...]], dataset: Dataset) -> tuple[Role, ...]:
+def roles_of(
+    parts: Sequence[str], around: int, partners: set[tuple[str, ...]], dataset: Dataset, kinds_inside: bool
+) -> tuple[Role, ...]:
     """What the folders of a path say together.
 
     Args:
@@ -89,10 +91,14 @@ def roles_of(parts: Sequence[str], around: int, partners: set[tuple[str, ...]], 
         around: how many of them all images have: what they say of images and masks tells nothing apart.
         partners: see `partners_of`; elsewhere `original_bolts` is a name as any other.
         dataset: the registry entry.
+        kinds_inside: whether some images lie in a kind below what all have.
     """
     found: list[Role] = []
     for depth, name in enumerate(parts):
         role = role_of(name, dataset)
+        if role.is_kind and not role.split and kinds_inside and depth < around:
+            found.append(Role(name, rest=name))
+            continue
         below_split = any(above.split for above in found)
         in_masks = any(above.content == "masks" for above in found)
         partner = bool(role.rest) and (*parts[:depth], plain(role.rest)) in partners

@@ -91,6 +91,7 @@ def recognise_tree(root: Path, folders: Sequence[Folder], dataset: Dataset) -> T
     if dataset.unused == "allow":
         masks = [leaf for leaf in masks if partners_of_masks(images, leaf)]
     layout = _only_layout(images, dataset)
+    _check_apart(images, dataset)
     _check_mask_folders(folders, dataset)
     return Tree(layout, _top_of(root, images, layout), tuple(images), tuple(masks), names, tuple(notes), tuple(unknown))
 
@@ -141,6 +142,19 @@ def _only_layout(images: Sequence[Leaf], dataset: Dataset) -> str:
             f"{second[1].path} of {second[0][0]}, or only one of them has splits: give one of them, or sets of their own"
         )
     return next(iter(layouts))[0]
+
+
+def _check_apart(images: Sequence[Leaf], dataset: Dataset) -> None:
+    """Refuse `frames/good` beside `photos/good`: two categories, or one?"""
+    places: dict[tuple[object, ...], Leaf] = {}
+    for leaf in images:
+        first = places.setdefault((leaf.key, leaf.split), leaf)
+        words = [[role.name for role in other.roles if role.content and not role.rest] for other in (first, leaf)]
+        if words[0] != words[1]:
+            raise AdaclipError(
+                f"data set '{dataset.id}': {first.path} and {leaf.path} say the same of their images: are they two "
+                "categories? Rename the folders that are called after images or data"
+            )
 
 
 def _top_of(root: Path, images: Sequence[Leaf], layout: str) -> Path:
