@@ -329,19 +329,21 @@ def test_words_that_just_fit_are_taken_and_one_more_is_not():
 
 
 def test_check_refuses_long_words_and_prints_all_others(tmp_path, capsys):
+    raw = tmp_path / "photos"
+    draw_image(raw / "good" / "0.png")
     config = tmp_path / "own.yaml"
     text = (
-        "title: t\ndata: {data}\nbackbones: {{tiny: {{model: tiny, image_size: 56}}}}\n"
-        "datasets: {{nuts: {{raw: {data}, categories: {{m5: {words}}}}}, bare: {{raw: {data}}}}}\n"
+        "title: t\nbackbones: {{tiny: {{model: tiny, image_size: 56}}}}\n"
+        "datasets: {{nuts: {{raw: {raw}, categories: {{m5: {words}}}}}, bare: {{raw: {raw}}}}}\n"
         "experiments: {{e: {{title: e, auxiliary: [nuts], evaluate: [btad, bare]}}}}\n"
     )
-    config.write_text(text.format(data=tmp_path, words="metal nut"))
+    config.write_text(text.format(raw=raw, words="metal nut"))
     assert main(["check", str(config)]) == 0
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert 'nuts: m5 is called "metal nut"' in lines
     assert "btad: 01, 02, 03" in lines
     assert any(line.startswith('bare: what its folders are called, or "bare"') for line in lines)
-    config.write_text(text.format(data=tmp_path, words=LONG))
+    config.write_text(text.format(raw=raw, words=LONG))
     assert "data set 'nuts'" in one_line(capsys, ["check", config], 2)
 
 
