@@ -47,6 +47,9 @@ def write_other(project: Project, **changes: object) -> None:
 def test_two_configurations_in_turn_never_mix(project):
     first = project.files("results")
     write_other(project, results="results/other")
+    said = project.run("--report", "report.zip", config="other.yaml", fails=True)
+    assert "other.yaml: nothing in results/other is finished that --report could show" in said
+    assert "Missing metadata" not in said
     project.run("--cores", "2", config="other.yaml")
     other = project.folder / "results" / "other"
     assert {name: content for name, content in project.files("results").items() if "/other/" not in name} == first

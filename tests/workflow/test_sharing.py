@@ -74,6 +74,9 @@ def test_results_are_pushed_and_restored_elsewhere(project, tmp_path):
     assert not (clone.folder / "results").exists()
     make(clone.folder, "restore")
     assert clone.planned() == set()
+    said = clone.run("--report", "report.zip")
+    assert "Missing metadata" not in said
+    assert (clone.folder / "report.zip").stat().st_size > 100_000
     page = (clone.folder / "results" / "report" / "index.html").read_text()
     assert "Three tiny sets" in page
     assert json.loads((clone.folder / "results" / "report" / "provenance.json").read_text())["packages"]["torch"]

@@ -23,7 +23,7 @@ from adaclip.data.fetched import FETCHED, drop_void_receipt, state
 from adaclip.data.licences import how_to_accept, not_accepted
 from adaclip.data.manifest import has_images
 from adaclip.data.registry import fetching_facts, public_facts, reading_facts
-from adaclip.errors import AdaclipError
+from adaclip.errors import AdaclipError, UsageError
 from adaclip.paths import expand_paths
 from adaclip.plan import part_document, plan_document, targets
 from adaclip.provenance import code_digest
@@ -74,6 +74,8 @@ GPU = 0 if RUNTIME["device"] == "cpu" else 1
 REPORT = f"{RESULTS}/report/index.html"
 SUMMARY = f"{RESULTS}/summary.json"
 AVERAGES = [f"{RESULTS}/metrics/{name}" for name in metric_names(DOCUMENT)]
+# What every prepared set has, beside its pictures.
+PREPARED = ("manifest.csv", "prepared.json", "SHA256SUMS")
 TABLES = [f"{RESULTS}/tables/{name}" for name in table_names(DOCUMENT)]
 FIGURES = [f"{RESULTS}/figures/{name}" for name in figure_names(DOCUMENT)]
 
@@ -181,13 +183,12 @@ def between():
         if run in TRAINED
         for experiment in [experiment_of(run)]
     ]
-    checked = ("manifest.csv", "prepared.json", "SHA256SUMS")
     return [
         *evaluated("metrics.json", "scores.csv", "curves.json", "panels.npz", "cost.json"),
         *histories(),
         *(f"{run_folder(run, seed)}/checkpoint.safetensors" for run, seed in runs),
         *dict.fromkeys(features_of(experiment.backbone, name) for experiment, names in needed for name in names),
-        *(f"{DATA}/prepared/{name}/{file}" for name in PLAN.used_sets() for file in checked),
+        *(f"{DATA}/prepared/{name}/{file}" for name in PLAN.used_sets() for file in PREPARED),
         *(f"{RESULTS}/audit/fingerprints/{name}.csv" for name in PLAN.used_sets()),
         *(f"{RESULTS}/audit/{name}" for name in ("pairs.csv", "groups.csv", "tables/index.json", "figures/index.json")),
         *(f"{RESULTS}/audit/figures/audit_overlaps.{suffix}" for suffix in ("svg", "png")),

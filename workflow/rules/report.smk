@@ -4,6 +4,17 @@ Reads: metrics, scores, curves, maps, histories and costs of all evaluations.
 Writes: results/plan.json, results/summary.json, results/metrics/*, results/tables/*, results/figures/*, results/report/index.html.
 """
 
+# Snakemake would name each file that is not there, thousands of lines for the paper.
+ASKED = any(word.partition("=")[0] == "--report" for word in sys.argv)
+MADE = [Path(REPORT), *(Path(f"{RESULTS}/parts/{name}/tables/index.json") for name in PARTS)]
+if ASKED and workflow.is_main_process and not any(path.is_file() for path in MADE):
+    end(
+        UsageError(
+            f"{CONFIG.source}: nothing in {RESULTS} is finished that --report could show: run it first, "
+            "or name the configuration that was run with --configfile"
+        )
+    )
+
 
 rule plan:
     """What the configuration asks for, with titles and sources, for the steps that gather."""
