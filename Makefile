@@ -75,5 +75,5 @@ restore: $(READY) ## Bring finished results back: what they were computed from c
 	done
 
 .PHONY: clean
-clean: $(READY) ## Remove what the demo made; downloads and other results stay.
-	$(BIN)/adaclip clean $(DEMO) --everything
+clean: ## Remove what the demo made; downloads and other results stay.
+	@if test -x $(BIN)/adaclip; then $(BIN)/adaclip clean $(DEMO) --everything; else rm -rf data/demo results/demo; fi

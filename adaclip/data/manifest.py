@@ -147,10 +147,12 @@ def read_manifest(path: str | Path) -> pd.DataFrame:
 
 
 def has_images(manifest: str | Path) -> bool:
-    """Whether the images of a manifest are beside it: one that was brought back from elsewhere has none."""
+    """Whether images of a manifest are beside it, be it some of them: one that was brought back from elsewhere has none."""
+    folder = Path(manifest).parent
+    if not (folder / "images").is_dir():
+        return False
     with Path(manifest).open(newline="", encoding="utf-8") as stream:
-        row = next(csv.DictReader(stream), None)
-    return row is not None and (Path(manifest).parent / str(row.get("image"))).is_file()
+        return any((folder / str(row.get("image"))).is_file() for row in csv.DictReader(stream))
 
 
 def read_prepared(manifest: str | Path) -> dict[str, Any]:

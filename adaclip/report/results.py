@@ -14,7 +14,7 @@ from adaclip.errors import AdaclipError
 from adaclip.files import read_json
 from adaclip.leakage import overlaps
 from adaclip.report.names import METRICS
-from adaclip.report.stored import check_images, read_metrics
+from adaclip.report.stored import check_images, read_metrics, read_stored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,8 +95,8 @@ class Results:
     """
 
     def __init__(self, plan_file: str | Path) -> None:
-        self.plan: dict[str, Any] = read_json(plan_file)
-        if not isinstance(self.plan, dict) or "experiments" not in self.plan:
+        self.plan: dict[str, Any] = read_stored(Path(plan_file))
+        if "experiments" not in self.plan:
             raise AdaclipError(f"{plan_file} is not a plan: make it with adaclip plan")
         self.root = Path(plan_file).parent / str(self.plan["root"])
         self.experiments: list[dict[str, Any]] = self.plan["experiments"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
@@ -330,3 +333,27 @@ def score_of_first(text: str, score: str) -> str:
     parts = lines[1].split(",")
     parts[column] = score if column < len(parts) - 1 else f"{score}\n"
     return "".join([lines[0], ",".join(parts), *lines[2:]])
+
+
+def test_make_clean_leaves_other_results(tmp_path: Path) -> None:
+    for name in ("Makefile", "config/demo.yaml", "config/paper.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    write_plan(tmp_path / "results" / "demo", "config/demo.yaml")
+    write_plan(tmp_path / "results" / "paper", "config/paper.yaml")
+    demo = {"results/demo/runs/main/seed-0/checkpoint.safetensors", "data/demo/mirror/mvtec/mvtec.zip"}
+    others = {"results/paper/runs/main/seed-0/checkpoint.safetensors", "data/raw/mvtec/mvtec.zip"}
+    fill(tmp_path, *demo, *others)
+    records = {name: f".snakemake/metadata/{snakemakes_record(name)}" for name in demo | others}
+    fill(tmp_path, *records.values())
+    before = standing(tmp_path)
+    command = ["make", "clean", f"BIN={Path(sys.executable).parent}"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    page = {"results/demo/plan.json", "results/demo/report/index.html"}
+    assert before - standing(tmp_path) == demo | page | {records[name] for name in demo}
+    # Where nothing is installed, nothing is: the folders go all the same.
+    fill(tmp_path, *demo)
+    subprocess.run(["make", "clean", "BIN=nowhere"], cwd=tmp_path, check=True, capture_output=True)
+    assert before - standing(tmp_path) == demo | page | {records[name] for name in demo}

@@ -11,7 +11,9 @@ from adaclip import lost
 
 def lists_of_lost():
     """What is gone, by the file that has to be made again for it."""
-    prepared = [Path(manifest_of(name)) for name in PLAN.used_sets()]
+    # A set that cannot be prepared again keeps what it has: results that are finished stay so.
+    again = [name for name in PLAN.used_sets() if Path(raw_of(name)).exists() or state_of(name) == FETCHED]
+    prepared = [Path(manifest_of(name)) for name in again]
     pictured = [name for name in PLAN.used_sets() if has_pictures(name)]
     overviews = [Path(f"{RESULTS}/overview/{name}/overview.json") for name in pictured]
     figures = Path(f"{AUDIT}/figures/index.json")
@@ -20,7 +22,7 @@ def lists_of_lost():
         **{path.with_name("SHA256SUMS"): lost.lost_of_set(path) for path in prepared},
         **{path: lost.lost_of_overview(path) for path in overviews},
         # Where pictures are not here, those of the audit are not either.
-        figures: lost.lost_of_figures(figures) if len(pictured) == len(prepared) else [],
+        figures: lost.lost_of_figures(figures) if len(pictured) == len(PLAN.used_sets()) else [],
         **{path / "tables" / "index.json": lost.lost_of_part(part, path) for path, part in parts.items()},
     }
 
