@@ -172,11 +172,13 @@ def _with_kind(leaf: Leaf, beside_normal: set[tuple[str, ...]], dataset: Dataset
         free = tuple(role.rest for role in roles if role.rest)
         tidy = not any(role.is_free for role in roles[first:])
         return replace(leaf, category=free, known=tidy and first < len(roles))
-    below = [role.rest for role in roles[depth + 1 :] if role.rest]
+    # `good/nut` and `bad/nut`: the entry says which folders below kinds are categories.
+    inner = [role.name for role in roles[depth + 1 :] if _is_category(role, dataset)]
+    below = [role.rest for role in roles[depth + 1 :] if role.rest and not _is_category(role, dataset)]
     kind, label = roles[depth].rest, roles[depth].label
     return replace(
         leaf,
-        category=tuple(role.rest for role in roles[:depth] if role.rest),
+        category=(*(role.rest for role in roles[:depth] if role.rest), *inner),
         kind=kind if label == 0 else "_".join([kind, *below]),
         # Without a split the folder beside two kinds may be anything: only masks tell that it is a defect.
         label=label if label is not None else 1 if leaf.split else None,
@@ -184,6 +186,10 @@ def _with_kind(leaf: Leaf, beside_normal: set[tuple[str, ...]], dataset: Dataset
         known=label is not None or leaf.split is not None,
         depth=depth,
     )
+
+
+def _is_category(role: Role, dataset: Dataset) -> bool:
+    return role.is_free and plain(role.name) in {plain(name) for name in dataset.categories}
 
 
 def _contradiction(leaf: Leaf, dataset: Dataset) -> str:
@@ -255,7 +261,7 @@ def _check_below_kinds(leaves: Sequence[Leaf], dataset: Dataset) -> None:
         if not leaf.kind or not leaf.known:
             continue
         for role in leaf.roles[leaf.depth + 1 :]:
-            if not role.is_free:
+            if not role.is_free or _is_category(role, dataset):
                 continue
             if leaf.label and sounds_normal(role.name):
                 raise AdaclipError(
@@ -267,5 +273,5 @@ def _check_below_kinds(leaves: Sequence[Leaf], dataset: Dataset) -> None:
             if len(labels) > 1:
                 raise AdaclipError(
                     f"data set '{dataset.id}': '{role.name}' lies below a normal and below an anomalous kind: if it is "
-                    f"a category, put the kinds into it; if not, take the images out of it ({leaf.path})"
+                    f"a category, list it under 'categories', or put the kinds into it; if not, take the images out of it ({leaf.path})"
                 )

@@ -217,8 +217,9 @@ def read_tree(tree: Tree, dataset: Dataset, options: Options) -> Reading:
         said = "for validation and are left out" if left_out else "for validation; without a test split they are it"
         notes.append(f"images of {folders} are {said}")
     if tree.layout == "pairs":
-        notes += [f"images of {leaf.name}" for leaf in tree.images if leaf.split != "val" or not left_out]
-        notes += [f"masks of {leaf.name}" for leaf in tree.masks if leaf.split != "val" or not left_out]
+        for content, leaves in (("images", tree.images), ("masks", tree.masks)):
+            names = sorted({leaf.name for leaf in leaves if leaf.split != "val" or not left_out})
+            notes.append(f"{content} of {', '.join(names[:8])}{' and others' if len(names) > 8 else ''}")
     return Reading(items, notes, left_out=left_out)
 
 
