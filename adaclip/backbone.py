@@ -30,6 +30,7 @@ from adaclip.architectures import (
     unsupported,
 )
 from adaclip.errors import AdaclipError, UsageError
+from adaclip.foreign import kind_of_checkpoint
 from adaclip.settings import BackboneSettings, Preset
 from adaclip.words import too_long
 
@@ -279,7 +280,7 @@ def make_backbone(settings: BackboneSettings, device: str | torch.device = "cpu"
             torch.manual_seed(settings.seed)
             clip = open_clip.create_model(name, pretrained=settings.pretrained, quick_gelu=quick_gelu)
     except Exception as error:  # a damaged weight file or a wrong config makes open_clip raise whatever comes first
-        reason = reason_of(error)
+        reason = _what_else(settings.pretrained) or reason_of(error)
         weights = f" with weights '{settings.pretrained}'" if settings.pretrained else ""
         raise AdaclipError(f"cannot make backbone {settings.model}{weights}: {reason}") from error
     finally:
@@ -289,6 +290,17 @@ def make_backbone(settings: BackboneSettings, device: str | torch.device = "cpu"
         return backbone.to(device)
     except (RuntimeError, AssertionError) as error:  # how torch says that it has no such device
         raise UsageError(f"cannot use device '{device}': {reason_of(error)}") from error
+
+
+def _what_else(pretrained: str | None) -> str:
+    """What a file of weights is that is no such file, or ""; a download that failed is a web page."""
+    if pretrained is None or not Path(pretrained).is_file():
+        return ""
+    try:
+        kind_of_checkpoint(Path(pretrained))
+    except AdaclipError as error:
+        return "" if "TorchScript" in str(error) else str(error).replace("is not a checkpoint", "holds no weights")
+    return ""
 
 
 def reason_of(error: Exception) -> str:
