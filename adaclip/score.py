@@ -20,6 +20,7 @@ from adaclip.errors import AdaclipError, UsageError
 from adaclip.evaluate import predictions
 from adaclip.files import check_writable, remove, write_whole
 from adaclip.settings import BackboneSettings, EvaluateSettings
+from adaclip.wording import counted
 
 #: So many of the images that could not be scored are named.
 _SHOWN = 5
@@ -73,8 +74,8 @@ def score_folder(
 
     Raises:
         AdaclipError: no images, or some that cannot be read.
-        UsageError: a released checkpoint without backbone settings, ours with others than its own, or an `out` that
-            lies in `images`, or the other way round, so that heat maps would be scored.
+        UsageError: a released checkpoint without backbone settings, ours with others than its own, words that are not
+            in UTF-8, or an `out` that lies in `images`, or the other way round, so that heat maps would be scored.
     """
     check_writable(out / "scores.csv")
     if not images.is_dir():
@@ -83,6 +84,10 @@ def score_folder(
     source, target = images.resolve(), out.resolve()
     if source == target or source in target.parents or target / "maps" in (source, *source.parents):
         raise UsageError(f"{out} lies in {images}, so that heat maps would be scored as images: give another folder")
+    if not _is_utf8(category):
+        raise UsageError(
+            f"the category {os.fsencode(category)!r} is not in UTF-8: the model would be asked of other words"
+        )
     found = find_images(images)
     for text in _notes(found):
         say(text)
@@ -180,10 +185,11 @@ def _is_utf8(name: str) -> bool:
 def _notes(found: Found) -> list[str]:
     notes = []
     if found.hidden:
-        notes.append(f"{found.hidden} hidden image files are skipped")
+        notes.append(f"{counted(found.hidden, 'hidden image file is', 'hidden image files are')} skipped")
     if found.unread:
         such = f"such as {min(found.unread)}: save them as PNG, or give them the suffix of what they are"
-        notes.append(f"{len(found.unread)} pictures are not read for their suffix, {such}")
+        pictures = counted(len(found.unread), "picture is", "pictures are")
+        notes.append(f"{pictures} not read for the suffix, {such}")
     return notes
 
 
@@ -192,7 +198,8 @@ def _summary(faults: dict[str, str], scored: int, others: str) -> str:
     texts = list(dict.fromkeys(faults[name] for name in sorted(faults)))
     more = f"; and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
     shown = "; ".join(texts[:_SHOWN])
-    return f"{len(faults)} of {len(faults) + scored} images are not scored: {shown}{more} ({others})"
+    verb = "is" if len(faults) == 1 else "are"
+    return f"{len(faults)} of {counted(len(faults) + scored, 'image')} {verb} not scored: {shown}{more} ({others})"
 
 
 def _map_of(out: Path, name: str) -> Path:

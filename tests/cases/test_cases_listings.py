@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from adaclip.data.layouts import read_original
 from adaclip.data.prepare import Prepared, prepare
 from adaclip.data.registry import dataset_for
 from adaclip.errors import AdaclipError
@@ -469,3 +474,77 @@ def test_masks_that_lie_there_and_are_not_listed(raw: Path, place: str) -> None:
     (raw / "manifest.csv").write_text("image,label\na.png,0\nx.png,1\n", encoding="utf-8")
     assert f"names no mask for its anomalous images, but 1 lie in {raw}/{place}" in refused(raw, unused="refuse")
     assert len(run(raw, unused="allow").rows) == 2
+
+
+# Drawn listings with known truth
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("pool") / "raw"
+    for name in POOL:
+        draw_image(root / name)
+        draw_mask(root / "masks" / name)
+    return root
+
+
+POOL = ("a.png", "b c.png", "d;e,f.png", "größe/a.png", "deep/er/'g'.png", 'h".png')
+ROWS = st.lists(
+    st.tuples(st.sampled_from(POOL), st.booleans(), st.sampled_from(("train", "test"))), min_size=1, max_size=8
+)
+WORDS = {False: ("0", "good", "OK", "Normal"), True: ("1", "bad", "NG", "Anomaly")}
+
+
+@given(rows=ROWS, data=st.data())
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_a_drawn_listing_is_read_as_it_is_or_refused(
+    pool: Path, rows: list[tuple[str, bool, str]], data: st.DataObject
+) -> None:
+    records = []
+    for image, label, split in rows:
+        mask = f"masks/{image}" if label else ""
+        word = data.draw(st.sampled_from(WORDS[label]))
+        records.append({"image": image, "label": word, "mask": mask, "split": split})
+    path = _written(pool, records, data)
+    dataset = dataset_for("own", {"unused": "allow"})
+    labels = {image: label for image, label, _ in rows}
+    contradicts = any(labels[image] != label for image, label, _ in rows)
+    try:
+        if contradicts:
+            with pytest.raises(AdaclipError, match="two labels"):
+                read_original(pool, dataset)
+            return
+        items = read_original(pool, dataset).reading.items
+    finally:
+        path.unlink()
+    found = sorted((item.image.relative_to(pool).as_posix(), bool(item.label), item.split) for item in items)
+    assert found == sorted(set(rows))
+    for item in items:
+        mask = item.mask.relative_to(pool).as_posix() if item.mask else ""
+        assert mask == (f"masks/{item.image.relative_to(pool).as_posix()}" if item.label else "")
+
+
+def _written(root: Path, records: list[dict[str, str]], data: st.DataObject) -> Path:
+    """A listing in a drawn format."""
+    kind = data.draw(st.sampled_from(("csv", "lines", "records", "meta")))
+    mark = data.draw(st.sampled_from(("", "\ufeff")))
+    newline = data.draw(st.sampled_from(("\n", "\r\n")))
+    if kind == "csv":
+        stream = io.StringIO()
+        heads = data.draw(st.permutations(list(records[0])))
+        separator = data.draw(st.sampled_from(",;\t"))
+        quoting = data.draw(st.sampled_from((csv.QUOTE_MINIMAL, csv.QUOTE_ALL)))
+        writer = csv.writer(stream, delimiter=separator, quoting=quoting, lineterminator=newline)
+        change = data.draw(st.sampled_from((str.lower, str.upper, str.title)))
+        writer.writerow([change(head) for head in heads])
+        writer.writerows([record[head] for head in heads] for record in records)
+        path, text = root / "manifest.csv", stream.getvalue()
+    elif kind == "lines":
+        path, text = root / "samples.jsonl", newline.join(json.dumps(record) for record in records)
+    elif kind == "records":
+        path, text = root / "samples.json", json.dumps(records, indent=data.draw(st.sampled_from((None, 1))))
+    else:
+        splits = {split: [r for r in records if r["split"] == split] for split in ("train", "test")}
+        path, text = root / "meta.json", json.dumps({split: {"own": some} for split, some in splits.items()})
+    path.write_bytes((mark + text).encode())
+    return path

@@ -59,7 +59,7 @@ def scored(images: Path) -> list[str]:
 @pytest.mark.parametrize("bad", ["0.png", "1.png", "deep/2.png"])
 def test_one_broken_image_costs_only_itself(checkpoint: Path, images: Path, bad: str, content: bytes) -> None:
     (images / bad).write_bytes(content)
-    with pytest.raises(AdaclipError, match=rf"1 of 3 images are not scored: .*{bad}.*the other 2 are in") as caught:
+    with pytest.raises(AdaclipError, match=rf"1 of 3 images is not scored: .*{bad}.*the other 2 are in") as caught:
         run(checkpoint, images)
     assert "\n" not in str(caught.value)
     assert scored(images) == [name for name in ("0.png", "1.png", "deep/2.png") if name != bad]
@@ -103,7 +103,7 @@ def test_pictures_that_are_not_read_are_named(checkpoint: Path, images: Path) ->
     draw_image(images / "3.jfif", kind="JPEG")
     said = run(checkpoint, images)
     assert len(said) == 1
-    assert said[0].startswith("2 pictures are not read for their suffix, such as no suffix: save them as PNG")
+    assert said[0].startswith("2 pictures are not read for the suffix, such as no suffix: save them as PNG")
     assert scored(images) == ["0.png", "1.png", "3.jfif", "deep/2.png"]
 
 
@@ -112,6 +112,19 @@ def test_a_name_that_is_not_in_utf_8(checkpoint: Path, images: Path) -> None:
     with pytest.raises(AdaclipError, match=r"the name of b'Gr\\xf6\\xdfe\.png' is not in UTF-8: rename it"):
         run(checkpoint, images)
     assert scored(images) == ["0.png", "1.png", "deep/2.png"]
+
+
+def test_words_that_are_not_in_utf_8(checkpoint: Path, images: Path) -> None:
+    with pytest.raises(UsageError, match="is not in UTF-8"):
+        score_folder(
+            checkpoint,
+            None,
+            images,
+            os.fsdecode(b"Gr\xf6\xdfe"),
+            EvaluateSettings(),
+            images.parent / "out",
+            device=torch.device("cpu"),
+        )
 
 
 def test_names_that_differ_in_suffix_only(checkpoint: Path, images: Path) -> None:
@@ -124,7 +137,7 @@ def test_names_that_differ_in_suffix_only(checkpoint: Path, images: Path) -> Non
 def test_a_map_that_cannot_be_written_costs_only_itself(checkpoint: Path, images: Path) -> None:
     # The map of 0.png would have the name of this folder.
     draw_image(images / "0.png.png/3.png")
-    with pytest.raises(AdaclipError, match=r"1 of 4 images are not scored: cannot write"):
+    with pytest.raises(AdaclipError, match=r"1 of 4 images is not scored: cannot write"):
         run(checkpoint, images)
     assert len(scored(images)) == 3
 
@@ -137,7 +150,7 @@ def test_what_was_computed_before_the_end_is_written(
         raise AdaclipError("a process that decodes was killed")
 
     monkeypatch.setattr("adaclip.score.predictions", ends)
-    with pytest.raises(AdaclipError, match="1 of 3 images are not scored: a process that decodes was killed"):
+    with pytest.raises(AdaclipError, match="1 of 3 images is not scored: a process that decodes was killed"):
         run(checkpoint, images)
     assert scored(images) == ["0.png", "1.png"]
 

@@ -70,7 +70,7 @@ def test_what_cannot_be_scored(scene):
     with pytest.raises(AdaclipError, match="no such checkpoint"):
         run(scene, "missing.safetensors")
     (scene / "images" / "deep" / "a.png").write_bytes(b"x")
-    with pytest.raises(AdaclipError, match=r"1 of 3 images are not scored: .*deep/a\.png"):
+    with pytest.raises(AdaclipError, match=r"1 of 3 images is not scored: .*deep/a\.png"):
         run(scene)
     for path in (scene / "images").rglob("*.*"):
         path.unlink()
