@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from adaclip.data.fetched import is_drawn
+from adaclip.errors import AdaclipError
+from adaclip.files import read_json
 from adaclip.plan import Plan
 from adaclip.records import FOLDER
 from adaclip.results_folder import refuse_other
@@ -38,9 +40,20 @@ def written_by(plan: Plan) -> list[Path]:
         for name in plan.used_sets():
             raw = data / "raw" / name
             if is_drawn(raw):
-                found += [raw, data / "raw" / f"{name}.fetched.json", data / "prepared" / name]
+                found += [raw, data / "raw" / f"{name}.fetched.json"]
+            if _of_drawings(data / "prepared" / name):
+                found.append(data / "prepared" / name)
             found.append(data / "mirror" / name)
     return [path for path in found if path.exists()]
+
+
+def _of_drawings(prepared: Path) -> bool:
+    """Whether a prepared set says of itself that it was made from a drawn original."""
+    try:
+        facts = read_json(prepared / "prepared.json")
+    except AdaclipError:
+        return False
+    return isinstance(facts, dict) and facts.get("simulated") is True
 
 
 def remove_written(plan: Plan, project: Path = Path()) -> list[Path]:

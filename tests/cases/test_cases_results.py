@@ -180,6 +180,7 @@ def test_clean_removes_what_the_demo_wrote_and_nothing_else(tmp_path: Path, monk
     wrote |= {f"data/demo/{kind}/mvtec/file" for kind in ("mirror", "raw", "prepared")}
     digests = {"data/demo/sha256/prepared/mvtec/file.sha256", "results/demo/sha256/plan.json.sha256"}
     wrote |= digests
+    wrote |= {"data/demo/prepared/mvtec/prepared.json"}
     wrote |= {"data/demo/raw/mvtec.fetched.json", "data/demo/raw/mvtec/.fetched.json"}
     others = {
         "results/own/plan.json",
@@ -190,6 +191,7 @@ def test_clean_removes_what_the_demo_wrote_and_nothing_else(tmp_path: Path, monk
     others |= {"data/prepared/mvtec/manifest.csv", "data/demo/raw/visa/own.png", "data/demo/prepared/visa/manifest.csv"}
     fill(tmp_path, *wrote, *others)
     write_json(tmp_path / "data/demo/raw/mvtec/.fetched.json", {"source": "drawn", "files": []})
+    write_json(tmp_path / "data/demo/prepared/mvtec/prepared.json", {"simulated": True})
     write_json(tmp_path / "results/demo/plan.json", {"configuration": "demo.yaml"})
     records = {name: f".snakemake/metadata/{snakemakes_record(name)}" for name in (wrote - digests) | others}
     fill(tmp_path, *records.values(), ".snakemake/log/a.log")
