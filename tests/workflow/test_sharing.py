@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from adaclip.data.damage import verify_data
+from adaclip.verify import verify_results
 from tests.workflow.project import ROOT, Project
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
@@ -77,6 +79,10 @@ def test_results_are_pushed_and_restored_elsewhere(project, tmp_path):
     said = clone.run("--report", "report.zip")
     assert "Missing metadata" not in said
     assert (clone.folder / "report.zip").stat().st_size > 100_000
+    for found in (verify_results(clone.folder / "results", jobs=1), verify_data(clone.folder / "data", jobs=1)):
+        # What is not stored, pictures, is not missed either.
+        assert found.files > 0
+        assert found.faults == []
     page = (clone.folder / "results" / "report" / "index.html").read_text()
     assert "Three tiny sets" in page
     assert json.loads((clone.folder / "results" / "report" / "provenance.json").read_text())["packages"]["torch"]
