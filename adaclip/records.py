@@ -101,7 +101,8 @@ def fault_of(path: str | Path, digest: str) -> str:
     if line == line_of(root, path, digest).encode():
         return ""
     # Of two that differ, nobody can say which one is damaged.
-    return f"its content is not what was written, by the record {os.path.relpath(record)}"
+    shown = record if Path(path).is_absolute() else os.path.relpath(record)
+    return f"its content is not what was written, by the record {shown}"
 
 
 def check_content(path: str | Path, content: bytes) -> bytes:

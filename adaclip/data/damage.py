@@ -142,14 +142,25 @@ def _verify_fetched(data: Path, jobs: int | None) -> Checked:
 
 
 def _made_with(data: Path, path: Path) -> tuple[Path, ...]:
-    """What has to go too so that a set is drawn, fetched and prepared again."""
+    """What has to go too so that a set is drawn, fetched and prepared again, and comes out with the same receipts."""
     parts = path.relative_to(data).parts
     if parts[0] not in ("raw", "mirror") or len(parts) < 2:
         return ()
     name = parts[1].removesuffix(NOTE)
-    receipts = (data / "raw" / f"{name}{NOTE}", data / "raw" / name / NOTE)
-    drawn = (data / "mirror" / name / SUMS,) if parts[0] == "mirror" else ()
-    return (*drawn, *receipts, data / "prepared" / name / "manifest.csv")
+    raw, receipt = data / "raw" / name, data / "raw" / f"{name}{NOTE}"
+    behind = (receipt, data / "prepared" / name / "manifest.csv")
+    if parts[0] == "mirror":
+        return (data / "mirror" / name / SUMS, *behind)
+    # Where archives come from stands in the note beside them alone: without it they have to come again.
+    return (*_listed(receipt, raw), *behind) if path == raw / NOTE else behind
+
+
+def _listed(receipt: Path, folder: Path) -> list[Path]:
+    """The archives that a receipt lists."""
+    try:
+        return [folder / Path(str(entry["name"])).name for entry in read_json(receipt)["files"]]
+    except (AdaclipError, KeyError, TypeError):
+        return []
 
 
 def _prepared(data: Path, path: Path) -> bool:

@@ -327,4 +327,4 @@ def test_fetched_and_drawn_archives_are_checked_too(results, tmp_path, capsys):
         flip(path, 3)
     flip(archive, 3)
     assert said(results, "--data", data, "--remove", capsys=capsys)[0] == 0
-    assert [path.name for path in (data / "raw").rglob("*") if path.is_file()] == []
+    assert [path.name for path in (data / "raw").rglob("*") if path.is_file()] == [".fetched.json"]

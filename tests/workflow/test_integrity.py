@@ -15,7 +15,7 @@ from adaclip.data.damage import verify_data
 from adaclip.faults import Checked
 from adaclip.records import FOLDER
 from adaclip.verify import DIARIES, verify_results
-from tests.workflow.project import Project
+from tests.workflow.project import Project, make_project
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 #: What holds seconds, or is made from what does, and so differs from run to run.
@@ -150,3 +150,25 @@ def test_without_being_verified_damage_stops_the_job_that_reads_it(project, name
     [line] = [line for line in logs.splitlines() if "adaclip: error" in line]
     assert f"{Path(name).name} is damaged" in line
     assert not (project.folder / again).exists()
+
+
+def test_drawn_and_fetched_originals_are_made_again_with_the_same_bytes(tmp_path):
+    project = make_project(tmp_path / "drawn")
+    names = ["ksdd", "btad"]
+    experiment = {"auxiliary": ["ksdd"], "evaluate": ["btad"]}
+    simulated = {"simulate": {"images": 4, "size": 96}, "sets": names, "experiments": {"drawn": experiment}}
+    project.configure(lambda config: (config.pop("datasets"), config.update(simulated)))
+    project.run("--cores", "2", "prepared")
+    before = project.files("data")
+    for damaged in (
+        ("data/mirror/btad/btad.zip", "data/raw/ksdd/.fetched.json", "data/raw/btad.fetched.json"),
+        ("data/mirror/btad/SHA256SUMS", "data/mirror/ksdd/SIMULATED.txt", "data/raw/btad/btad.zip"),
+    ):
+        for name in damaged:
+            flip(project, name, 8 * 47 + 3)
+        told = sorted(command(project, "verify", "results", "--data", "data").stdout.splitlines())
+        assert [line.split(": ")[:2] for line in told] == [[name, "damaged"] for name in sorted(damaged)]
+        assert command(project, "verify", "results", "--data", "data", "--remove").returncode == 0
+        project.run("--cores", "2", "prepared")
+        assert project.files("data") == before
+        assert verify(project).faults == []
