@@ -90,13 +90,13 @@ def _describe(error: Any) -> str:
     if error.validator == "propertyNames":
         return f"'{error.instance}' is not a valid name here: {error.schema.get('description', error.message)}"
     if error.validator == "enum":
-        return f"{place}: {error.instance!r} is not one of {', '.join(map(str, error.validator_value))}"
+        return f"{place}: {_short(error.instance)} is not one of {', '.join(map(str, error.validator_value))}"
     if error.validator == "type" and error.validator_value == "number" and _is_number(error.instance):
-        return f"{place}: {error.instance!r} is text: write {_as_yaml(error.instance)}"
+        return f"{place}: {_short(error.instance)} is text: write {_as_yaml(error.instance)}"
     if error.validator in ("anyOf", "oneOf") and error.schema.get("description"):
-        return f"{place}: {error.instance!r} does not fit: {error.schema['description']}"
+        return f"{place}: {_short(error.instance)} does not fit: {error.schema['description']}"
     if error.validator == "pattern" and error.schema.get("description"):
-        return f"{place}: {error.instance!r} does not fit: {error.schema['description']}"
+        return f"{place}: {_short(error.instance)} does not fit: {error.schema['description']}"
     return f"{place}: {error.message.replace(repr(error.instance), _short(error.instance))}"
 
 

@@ -25,7 +25,7 @@ def check_command_line(words: Sequence[str]) -> None:
         SystemExit: with the error's exit code, after it was printed.
     """
     try:
-        files, overrides = _values(words, "--configf"), _values(words, "--config", "-C")
+        files, overrides = words_of(words)
         for number, path in enumerate(files):
             if number and not Path(path).exists() and Path(path).name == path:
                 first = files[:number]
@@ -48,6 +48,11 @@ def name_of(path: str | Path) -> str:
     """What to call a file in errors: from here where it lies below, else in full."""
     name = os.path.relpath(path)
     return str(path) if name.startswith("..") else name
+
+
+def words_of(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The files of `--configfile` and the `KEY=VALUE` of `--config` in Snakemake's command line."""
+    return _values(words, "--configf"), _values(words, "--config", "-C")
 
 
 def _values(words: Sequence[str], *names: str) -> list[str]:
