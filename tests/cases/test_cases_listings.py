@@ -249,10 +249,13 @@ def test_a_file_that_names_no_image_is_worth_a_note(raw: Path) -> None:
     folders(raw)
     (raw / "package.json").write_text('{"name": "holiday photos"}', encoding="utf-8")
     (raw / "weather.csv").write_text("day,degrees\n1,20\n", encoding="utf-8")
+    (raw / "Größen.csv").write_text("Größe\n1\n", encoding="latin-1")
+    (raw / "half.json").write_text('{"name": ', encoding="utf-8")
     result = run(raw)
     assert result.layout == "folders"
     assert any("package.json is not read: is an object with the keys name" in note for note in result.notes)
-    assert any("weather.csv is not read: has no column image" in note for note in result.notes)
+    assert any("half.json is not read: as JSON: Expecting value" in note for note in result.notes)
+    assert any("Größen.csv is not read: line 1 is not in UTF-8" in note for note in result.notes)
 
 
 def test_the_user_may_say_which_layout_to_read(raw: Path) -> None:

@@ -20,6 +20,7 @@ from adaclip.data.layouts.records import reading_of
 from adaclip.data.listed import Record, mentions_image, names_image
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
+from adaclip.wording import counted
 
 #: The layouts that read listings, with the suffixes of their files.
 LAYOUTS = {"csv": (".csv", ".tsv"), "meta": (".json", ".jsonl", ".ndjson")}
@@ -35,7 +36,7 @@ _OTHERS = (".xlsx", ".xls", ".ods", ".parquet", ".txt", ".yaml", ".yml")
 _READ_ELSEWHERE = frozenset({"1cls.csv", "prepared.json"})
 _FOLDERS_READ_ELSEWHERE = frozenset({"split_csv"})
 #: So many unread listings are named.
-_SHOWN = 3
+_SHOWN = 5
 _HINT = "mend it, rename or remove it, or say which layout to read, such as layout: folders"
 
 
@@ -122,7 +123,7 @@ def _judge_csv(path: Path) -> Listing:
         sheet = read_sheet(path)
         fault = csvlist.fault_of(sheet, path)
     except AdaclipError as error:
-        return Listing(path, "csv", str(error))
+        return Listing(path, "csv", str(error), bool(USUAL.fullmatch(path.stem)) or _mentions_images(path))
     published = path.name.lower() == "labels.csv" and "id,hemorrhage" in [
         ",".join(cells).lower() for _, cells in sheet.rows[:1]
     ]
@@ -235,7 +236,8 @@ def unread(levels: Iterable[Sequence[Path]], root: Path, top: Path, layout: str)
         read_here = folder == top and layout in LAYOUTS
         left += [listing for listing in listings_in(folder) if listing.fault or not read_here]
     for listing in left[:_SHOWN]:
-        why = listing.fault.replace(str(listing.path), "").strip() if listing.fault else f"the set is read after {layout}"
+        fault = listing.fault.replace(f"cannot read {listing.path}", "").replace(str(listing.path), "").strip(" :")
+        why = fault or f"the set is read after {layout}"
         yield f"{listing.path.relative_to(root).as_posix()} is not read: {why}"
     if len(left) > _SHOWN:
-        yield f"{len(left) - _SHOWN} more listings are not read"
+        yield f"{counted(len(left) - _SHOWN, 'more listing is', 'more listings are')} not read"
