@@ -62,6 +62,7 @@ def warnings_of(
     found += _duplicates(rows, duplicates)
     found += _without_mask(rows)
     found += _dark(placed)
+    found += _like_masks(placed)
     return [f"{dataset.id}: {text}" for text in found]
 
 
@@ -158,4 +159,15 @@ def _dark(placed: Sequence[Placed]) -> list[str]:
     return [
         f"{len(dark)} 16-bit images use values below {DARK} only and come out nearly black: scale them to the full 16 "
         f"bits, such as {dark[0].row.image}"
+    ]
+
+
+def _like_masks(placed: Sequence[Placed]) -> list[str]:
+    """Masks under a name that nothing here knows pass for images."""
+    alike = [image for image in placed if image.like_a_mask]
+    if not alike or len(alike) == len(placed):
+        return []
+    return [
+        f"{len(alike)} of {len(placed)} images are black and one other grey only, as masks are, such as "
+        f"{alike[0].row.image}: if they are masks, put them into a folder called masks"
     ]

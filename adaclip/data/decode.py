@@ -378,3 +378,15 @@ def _what_else(content: bytes) -> str:
     if not content[:256].strip(b"\0"):
         return "it begins with zeros and is no image: get a whole copy of it"
     return "it is no image of a known format (PNG, JPEG, JPEG 2000, BMP, TIFF, WebP, GIF, PPM): get a whole copy of it"
+
+
+def like_a_mask(image: Image.Image) -> bool:
+    """Whether an image is black and one other grey, and nothing else, as masks are."""
+    if image.mode not in ("1", "L", "P", "RGB", "RGBA", "LA"):
+        return False
+    # Pillow gives up as soon as there is a third colour.
+    colours = image.convert("RGB").getcolors(2) if image.mode in ("P", "LA", "RGBA") else image.getcolors(2)
+    if colours is None or len(colours) != 2:
+        return False
+    values = [colour if isinstance(colour, tuple) else (colour,) for _, colour in colours]
+    return any(not any(value) for value in values) and all(len(set(value)) == 1 for value in values)

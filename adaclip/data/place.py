@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image, ImageFile
 
-from adaclip.data.decode import as_image, as_mask, decode, is_mislabelled_colour, is_wide, read
+from adaclip.data.decode import as_image, as_mask, decode, is_mislabelled_colour, is_wide, like_a_mask, read
 from adaclip.data.layouts.common import Item
 from adaclip.data.manifest import ManifestRow
 from adaclip.data.options import Options
@@ -30,12 +30,14 @@ class Placed:
         highest: value of a 16-bit grey image, else None.
         reference_grey: whether it was read as the reference reads it, and not in colour.
         growth: of a mask with more values than two, by what factor `nonzero` marks more than `half`; else None.
+        like_a_mask: whether the image is black and one other grey, and nothing else.
     """
 
     row: ManifestRow
     highest: int | None = None
     reference_grey: bool = False
     growth: float | None = None
+    like_a_mask: bool = False
 
 
 def folders_of(item: Item) -> tuple[PurePosixPath, PurePosixPath]:
@@ -74,6 +76,7 @@ def place(dataset: str, out: Path, options: Options, items: Sequence[Item]) -> l
     content = read(source)
     image = decode(content, source)
     size = image.size
+    alike = like_a_mask(image)
     highest = int(image.getextrema()[1]) if is_wide(image) else None  # type: ignore[arg-type]
     grey = options.tiff_reading == "reference_grey" and is_mislabelled_colour(content)
     picture = image.getchannel(0) if grey else image
@@ -115,7 +118,7 @@ def place(dataset: str, out: Path, options: Options, items: Sequence[Item]) -> l
             sha256,
             mask_sha256,
         )
-        found.append(Placed(row, highest, grey, growth))
+        found.append(Placed(row, highest, grey, growth, alike))
     return found
 
 

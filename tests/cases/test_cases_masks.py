@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from adaclip.data.prepare import prepare
+from adaclip.data.registry import dataset_for
 from adaclip.errors import AdaclipError
 from tests.cases.folder_trees import draw, read, several, truth
 from tests.raw import draw_mask
@@ -178,3 +180,26 @@ def test_a_defect_whose_name_speaks_of_masks(tmp_path: Path) -> None:
     with pytest.raises(AdaclipError, match="hold masks, or images of a defect"):
         read(tmp_path)
     assert truth(read(tmp_path, anomalous=["missing_label"]), tmp_path)["test/missing_label/000.png"][2] == 1
+
+
+def test_masks_that_only_their_suffix_tells_from_images(tmp_path: Path) -> None:
+    draw(tmp_path, [*several("good", suffix=".jpg"), *several("bad", suffix=".jpg"), "good/000.png"])
+    assert len(read(tmp_path).reading.items) == 5
+    draw_mask(tmp_path / "bad/000.png")
+    with pytest.raises(AdaclipError, match=r"bad/000\.jpg and 000\.png looks like the mask"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["mask_{}", "GT-{}", "{}_label"])
+def test_names_of_masks_beside_their_images(tmp_path: Path, name: str) -> None:
+    draw(tmp_path, [*several("good"), "bad/a.png"], [f"bad/{name.format('a')}.png"])
+    assert truth(read(tmp_path), tmp_path)["bad/a.png"] == ("own", "test", 1, f"bad/{name.format('a')}.png")
+
+
+def test_images_that_look_like_masks_are_worth_a_warning(tmp_path: Path) -> None:
+    draw(tmp_path / "raw", several("good") + several("bad"), ["bad/000_defects.png"])
+    result = prepare(dataset_for("own"), tmp_path / "raw", tmp_path / "out", jobs=1)
+    assert result.warnings == [
+        "own: 1 of 5 images are black and one other grey only, as masks are, such as "
+        "images/own/test/bad/000_defects.png: if they are masks, put them into a folder called masks"
+    ]

@@ -12,7 +12,9 @@ from adaclip.data.layouts.walking import Folder
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
 
-#: What the names of masks add to the image's, behind a separator or none.
+#: What the names of masks put before the image's.
+BEGINNINGS = ("ground_truth_", "groundtruth_", "segmentation_", "label_", "mask_", "seg_", "gt_")
+#: What the names of masks add behind the image's.
 ENDINGS = (
     "_ground_truth",
     "_groundtruth",
@@ -110,7 +112,10 @@ def stem_of(mask: Path) -> str:
     stem = mask.stem
     level = stem.lower().replace("-", "_").replace(" ", "_").replace(".", "_")
     ending = next((ending for ending in ENDINGS if level.endswith(ending) and len(ending) < len(level)), "")
-    return stem[: len(stem) - len(ending)]
+    if ending:
+        return stem[: len(stem) - len(ending)]
+    beginning = next((known for known in BEGINNINGS if level.startswith(known) and len(known) < len(level)), "")
+    return stem[len(beginning) :]
 
 
 def _masks_among(files: Iterable[Path]) -> set[Path]:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from adaclip.data.decode import open_mask
+from adaclip.data.decode import like_a_mask, open_image, open_mask
 from adaclip.data.layouts.categories import named_categories
 from adaclip.data.layouts.common import Item, Reading
 from adaclip.data.layouts.kinds import check_said, sounds_normal
@@ -193,6 +193,7 @@ def read_tree(tree: Tree, dataset: Dataset, options: Options) -> Reading:
     Raises:
         AdaclipError: images and masks do not pair.
     """
+    _check_no_masks_among(tree, dataset)
     masks = pair_all(tree.images, tree.masks, dataset)
     check_complete(tree.images, masks, dataset)
     if "mask" in dataset.labels:
@@ -221,6 +222,19 @@ def read_tree(tree: Tree, dataset: Dataset, options: Options) -> Reading:
             names = sorted({leaf.name for leaf in leaves if leaf.split != "val" or not left_out})
             notes.append(f"{content} of {', '.join(names[:8])}{' and others' if len(names) > 8 else ''}")
     return Reading(items, notes, left_out=left_out)
+
+
+def _check_no_masks_among(tree: Tree, dataset: Dataset) -> None:
+    """Refuse `1.png` beside `1.jpg` that looks like its mask: only the suffix tells them apart."""
+    for leaf in tree.images:
+        stems: dict[str, Path] = {}
+        for path in leaf.files:
+            first = stems.setdefault(path.stem, path)
+            if first is not path and like_a_mask(open_image(first)) != like_a_mask(open_image(path)):
+                raise AdaclipError(
+                    f"data set '{dataset.id}': one of {first} and {path.name} looks like the mask of the other: put masks "
+                    "into a folder of their own, or call them by the image's name with _mask behind it"
+                )
 
 
 def _label_by_mask(image: Path, mask: Path | None, dataset: Dataset, options: Options) -> int:
