@@ -131,6 +131,11 @@ class Results:
         marked = name in self.simulated and not self.all_simulated
         return f"{self.sets[name]['title']}{f' {SIMULATED}' if marked else ''}"
 
+    def marked(self, title: str, experiments: Iterable[Mapping[str, Any]]) -> str:
+        """A title of experiments for figures, with a sign where drawn images trained one and other images are real."""
+        used = {name for one in experiments for name in (*one["auxiliary"], one["selection"])}
+        return f"{title} {SIMULATED}" if not self.all_simulated and used & self.simulated else title
+
     def runs_of(self, experiments: Iterable[str]) -> tuple[str, ...]:
         """Runs of experiments, each once, in their order."""
         return tuple(dict.fromkeys(str(self.by_name[name]["run"]) for name in experiments))

@@ -292,3 +292,20 @@ def test_captions_say_once_what_all_figures_share(tmp_path):
         assert text.count(sentence) == 1, sentence
     for name in ("industrial", "results", "leaderboard"):
         assert f'<a href="../tables/{name}.csv">{name}.csv</a>. From ' in text
+
+
+def test_figures_mark_drawn_sets_and_models_that_they_trained(tmp_path):
+    plan = invent(CONFIG, tmp_path, pictures=True)
+    for name, simulated in {"mpdd": True, "btad": False, "isic": False, "own": False}.items():
+        path = tmp_path / "data" / "prepared" / name / "prepared.json"
+        write_json(path, {**read_json(path), "simulated": simulated})
+    results = Results(plan)
+    assert (results.title("mpdd"), results.title("btad")) == ("MPDD §", "BTAD")
+    assert results.marked("First", [results.by_name["first"]]) == "First"
+    write_figures(plan, plan.parent / "figures")
+    # Text is drawn as shapes; what stands for it in words has the sign.
+    alt = {figure.name: figure.alt for figure in read_figures_index(plan.parent / "figures" / "index.json")}
+    assert "MPDD §" in alt["roc_image"]
+    path = tmp_path / "data" / "prepared" / "isic" / "prepared.json"
+    write_json(path, {**read_json(path), "simulated": True})
+    assert Results(plan).marked("First", [results.by_name["first"]]) == "First §"

@@ -80,7 +80,7 @@ def draw(results: Results, name: str) -> Drawn:
         )
         for index in range(len(compared))
     ]
-    legend_below(figure, handles, [one.title for one in compared])
+    legend_below(figure, handles, [results.marked(one.title, one.experiments) for one in compared])
     caption = f"AUROC of each category of {results.title(name)}, {' and '.join(f'{level} level' for level in levels)}."
     rules = f"Bars are means over the seeds, black points single seeds; {DASH} is undefined."
     means = "; ".join(

@@ -43,7 +43,7 @@ def draw_experiments(results: Results, level: str, metric: str) -> Drawn:
     """All experiments by evaluated sets."""
     return _draw(
         results,
-        [(experiment["title"], [experiment]) for experiment in results.experiments],
+        [(results.marked(experiment["title"], [experiment]), [experiment]) for experiment in results.experiments],
         (level, metric),
         f"All experiments, {METRICS[level, metric]}",
         "Each row is an experiment, each column an evaluated set.",

@@ -62,7 +62,7 @@ def draw(results: Results, key: str) -> Drawn:
     )
     alt = f"Histograms, one panel for each set. Median scores of normal and anomalous images: {'; '.join(told)}."
     origin = sources(results, one.by_set.values(), "scores.csv")
-    return Drawn(figure, f"Anomaly scores: {one.title}", "", alt, origin, rules)
+    return Drawn(figure, f"Anomaly scores: {results.marked(one.title, one.experiments)}", "", alt, origin, rules)
 
 
 def _scores(found: Evaluation) -> pd.DataFrame:

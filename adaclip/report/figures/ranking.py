@@ -67,7 +67,11 @@ def draw(results: Results, kind: str, level: str) -> Drawn:
     shown = sorted({index for _, index in stored})
     handles = [matplotlib.lines.Line2D([], [], **style_of(index)) for index in shown]
     handles.append(matplotlib.lines.Line2D([], [], color=GREY, lw=0.8))
-    legend_below(figure, handles, [*(compared[index].title for index in shown), "chance"])
+    legend_below(
+        figure,
+        handles,
+        [*(results.marked(compared[index].title, compared[index].experiments) for index in shown), "chance"],
+    )
     used: list[Experiment] = [compared[index].by_set[name] for name, index in stored]
     return Drawn(
         figure,
