@@ -16,10 +16,12 @@ import yaml
 
 from adaclip.cli import main
 from adaclip.config import load_config
+from adaclip.data.manifest import has_images
 from adaclip.data.registry import load_registry, public_facts
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.files import write_json, write_text
-from adaclip.plan import Plan, make_plan, plan_document
+from adaclip.lost import lost_of_overview, lost_of_part, lost_of_set, void
+from adaclip.plan import Plan, make_plan, part_document, plan_document
 from adaclip.records import keep_records
 from adaclip.report.figures import ranking, training, write_figures
 from adaclip.report.names import figure_names, metric_names, table_names
@@ -359,3 +361,42 @@ def test_make_clean_leaves_other_results(tmp_path: Path) -> None:
     fill(tmp_path, *demo)
     subprocess.run(["make", "clean", "BIN=nowhere"], cwd=tmp_path, check=True, capture_output=True)
     assert before - standing(tmp_path) == demo | page | {records[name] for name in demo}
+
+
+def test_pictures_that_are_gone_are_found(invented, tmp_path) -> None:
+    data = tmp_path / "ksdd"
+    shutil.copytree(invented.parent / "data" / "prepared" / "ksdd", data)
+    write_json(data / "meta.json", {})
+    manifest = data / "manifest.csv"
+    assert lost_of_set(manifest) == []
+    images, masks = sorted((data / "images").rglob("*.png")), sorted((data / "masks").rglob("*.png"))
+    for path in (images[0], masks[-1], data / "meta.json"):
+        path.unlink()
+    assert sorted(lost_of_set(manifest)) == sorted([images[0], masks[-1], data / "meta.json"])
+    # The first image is gone and others are here: the set is damaged, not one that came without pictures.
+    assert has_images(manifest)
+    shutil.rmtree(data / "images")
+    shutil.rmtree(data / "masks")
+    assert not has_images(manifest)
+    assert lost_of_set(manifest) == []
+
+    overview = tmp_path / "overview" / "overview.json"
+    example = {"file": "thumbnails/000_normal.webp"}
+    write_json(overview, {"categories": [{"examples": [example, {"file": "thumbnails/000_anomalous.webp"}]}]})
+    fill(tmp_path / "overview", "thumbnails/000_anomalous.webp")
+    gone = lost_of_overview(overview)
+    assert gone == [tmp_path / "overview" / example["file"]]
+    assert void({overview: gone, manifest: []}) == [f"gone: {gone[0]}, to be made again"]
+    assert not overview.exists()
+    assert manifest.exists()
+
+
+def test_tables_of_a_part_that_are_gone_are_found(tmp_path: Path) -> None:
+    _, document = plan_of(write_config(tmp_path / "own.yaml", experiments=EXPERIMENTS, tables=TABLES))
+    part = part_document(document, "first", "../..")
+    folder = tmp_path / "parts" / "first"
+    assert lost_of_part(part, folder) == []
+    fill(folder, *(f"tables/{name}" for name in table_names(part)), *(f"figures/{name}" for name in figure_names(part)))
+    assert lost_of_part(part, folder) == []
+    (folder / "tables" / "first.csv").unlink()
+    assert lost_of_part(part, folder) == [folder / "tables" / "first.csv"]
