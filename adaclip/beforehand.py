@@ -46,6 +46,10 @@ def plan_of(config: Config, foresee: bool = True) -> tuple[dict[str, Dataset], P
     except UsageError as error:
         text = str(error)
         raise UsageError(text if text.startswith(config.source) else f"{config.source}: {text}") from None
+    except OSError as error:
+        # Such as a name that no file system takes.
+        name = str(error.filename or "")[:80]
+        raise UsageError(f"{config.source}: cannot look at {name or 'a path'}: {error.strerror or error}") from None
     return registry, plan
 
 
@@ -134,6 +138,10 @@ def _check_folders(plan: Plan) -> None:
         strange = [sign for sign in "{}" if sign in str(folder)]
         if strange or str(folder).startswith("-"):
             raise UsageError(f"{where}: {key}: {folder}: a folder's name here has no {{ or }}, and no - in front")
+        if any(len(part.encode()) > _LONGEST for part in folder.parts):
+            raise UsageError(
+                f"{where}: {key}: {str(folder)[:40]}... is too long a name: use one of at most {_LONGEST} bytes"
+            )
         made = next(one for one in (folder, *folder.absolute().parents) if os.path.lexists(one))
         if not made.is_dir():
             raise UsageError(f"{where}: {key}: {made} is not a folder: name another one")

@@ -137,7 +137,7 @@ def extend(value: Any, path: str | Path, above: tuple[Path, ...] = ()) -> Any:
     here, base = Path(path), Path(path).parent / expand_path(value["extends"], f"{path}: extends")
     if base.resolve() in (*above, here.resolve()):
         raise UsageError(f"{here}: extends {value['extends']}, which leads back to it")
-    if not base.exists():
+    if not os.path.lexists(base):
         raise UsageError(f"{here}: extends {value['extends']}: no such file: {base}")
     below = extend(read_yaml(base), base, (*above, here.resolve()))
     if isinstance(below, Mapping):

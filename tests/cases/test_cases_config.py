@@ -279,6 +279,8 @@ def test_the_steps_of_the_workflow_are_known():
         ({"results": "own.yaml/below"}, "results: "),
         ({"data": "a{b}"}, "data: a{b}: a folder's name here has no { or }"),
         ({"results": "-x"}, "results: -x: a folder's name here has no { or }, and no - in front"),
+        ({"data": "a" * 300}, "data: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa... is too long"),
+        ({"datasets": {**OWN["datasets"], "nuts": {"raw": "a" * 300}}}, "cannot look at aaaa"),
         ({"data": ""}, "data: '' should be non-empty"),
         (
             {"datasets": {**OWN["datasets"], "nuts": {"raw": "."}}},
