@@ -231,6 +231,9 @@ def test_an_undefined_category_has_a_dash(plan_file: Path, tmp_path: Path) -> No
     path = tmp_path / "copy" / "results" / "runs" / "clip" / "seed-0" / "mvtec" / "metrics.json"
     metrics = json.loads(path.read_text())
     metrics["categories"]["bottle"]["image"]["auroc"] = None
+    metrics["categories"]["bottle"]["undefined"]["image.auroc"] = "one class"
+    others = [entry["image"]["auroc"] for name, entry in metrics["categories"].items() if name != "bottle"]
+    metrics["mean"]["image"]["auroc"] = sum(others) / len(others)
     path.write_text(json.dumps(metrics))
     use_theme()
     axes = bars.draw(Results(copied), "mvtec").figure.axes
