@@ -31,6 +31,7 @@ from tests.cases.folder_trees import draw, read, several, truth
         ("clean", "not_ok"),
         ("no_defect", "no_good"),
         ("test_good", "test_bad"),
+        ("testgood", "TestBad"),
     ],
 )
 @pytest.mark.parametrize("layout", ["mvtec", "folders", "below", "beside"])
@@ -44,11 +45,22 @@ def test_words_for_normal_are_one_table(tmp_path: Path, normal: str, anomalous: 
 
 
 @pytest.mark.parametrize(
-    "odd", ["ok_front", "good_2", "normal-light", "GoodFront", "good (2)", "without_scratch", "golden", "unsorted"]
+    "odd",
+    [
+        "ok_front",
+        "good_2",
+        "normal-light",
+        "GoodFront",
+        "good (2)",
+        "without_scratch",
+        "golden",
+        "unsorted",
+        "overlay",
+    ],
 )
 def test_a_kind_that_sounds_normal_is_never_taken_for_a_defect(tmp_path: Path, odd: str) -> None:
     draw(tmp_path, several("nut/test/good") + several(f"nut/test/{odd}") + several("nut/test/bent"))
-    with pytest.raises(AdaclipError, match="looks as if it were normal") as error:
+    with pytest.raises(AdaclipError, match="looks as if it were no defect") as error:
         read(tmp_path)
     assert f"normal: [{odd}]" in str(error.value)
     labels = {item.defect: item.label for item in read(tmp_path, normal=[odd]).reading.items}
@@ -106,7 +118,7 @@ def test_folders_without_a_split_are_what_the_entry_says(tmp_path: Path) -> None
     assert labels == {"good": 0, "bent": 1, "cut": 1}
 
 
-@pytest.mark.parametrize("name", ["bottle_train", "test nuts"])
+@pytest.mark.parametrize("name", ["bottle_train", "test nuts", "test1"])
 def test_a_folder_that_may_be_a_split_or_a_category(tmp_path: Path, name: str) -> None:
     draw(tmp_path, several(f"{name}/good") + several(f"{name}/bad") + several("other/good") + several("other/bad"))
     with pytest.raises(AdaclipError, match="a split or a category"):

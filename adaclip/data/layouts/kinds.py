@@ -25,13 +25,15 @@ ANOMALOUS = frozenset(
     nonnormal unnormal flawed flaw flaws
     """.split()
 )
-#: Words that make a name look as if it meant normal images, or images that nobody has judged; only a person can tell
-#: what is in ok_front, good-2, golden or unsorted.
+#: Words that make a name look as if it meant normal images, images that nobody has judged, or what some program made of
+#: them; only a person can tell what is in ok_front, good-2, golden, unsorted or overlay.
 _SOUNDS_NORMAL = frozenset(
     """
     good goods ok okay normal normals healthy negative negatives intact clean passed nominal undamaged flawless fine
     perfect standard reference references golden regular correct accept accepted acceptable sound unlabeled unlabelled
     unknown unsorted unsure uncertain undecided unclassified misc todo maybe borderline
+    overlay overlays heatmap heatmaps prediction predictions pred preds preview previews visualization visualizations
+    thumbnail thumbnails results output outputs backup
     """.split()
 )
 _IN_A_WORD = re.compile(r"good|(?<!ab)normal|healthy|nondefect|^okay|^ok")

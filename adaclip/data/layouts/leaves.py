@@ -238,8 +238,8 @@ def _check_known(leaves: Sequence[Leaf], dataset: Dataset) -> None:
         odd = next((name for name in free if sounds_normal(name)), None)
         if leaf.presumed and leaf.known and odd is not None:
             raise AdaclipError(
-                f"data set '{dataset.id}': '{odd}' ({leaf.path}) looks as if it were normal, but is no known word for "
-                f"it: {hint} normal: [{odd}] or anomalous: [{odd}]"
+                f"data set '{dataset.id}': '{odd}' ({leaf.path}) looks as if it were no defect, but is no known word for "
+                f"normal images: {hint} normal: [{odd}] or anomalous: [{odd}]"
             )
         depth = next(
             (depth for depth, role in enumerate(leaf.roles) if role.is_free and _below_split(leaf, depth)), None

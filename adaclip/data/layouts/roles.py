@@ -15,6 +15,10 @@ _SPLITS = {
     "val": frozenset("val valid validation valset".split()),
 }
 _IMAGES = re.compile(r"(jpeg|png)?images?|imgs?|originals?|data|frames?|photos?|pictures?|pics?")
+_JOINED = re.compile(
+    r"(training|train|testing|test|validation|val)"
+    r"(images?|imgs?|data|set|masks?|labels?|gt|good|ok|normal|bad|ng|ko|abnormal|anomal(?:y|ies|ous)|defects?|\d+)"
+)
 _MASKS = re.compile(r"masks?|groundtruths?|gts?|truths?|labels?|segmentations?|segs?|annotations?|annots?")
 #: Words that say nothing beside one that does: `training_set`, `test_public` (MVTec AD 2, whose private part has no labels).
 _FILLING = frozenset("set split part the of public private mixed".split())
@@ -57,13 +61,19 @@ class Role:
         return self.split is not None and bool(self.rest) and not (self.content or self.is_kind)
 
 
+def _parted(word: str) -> list[str]:
+    """`traindata` and `test1` are two words."""
+    match = _JOINED.fullmatch(word)
+    return [match[1], match[2]] if match else [word]
+
+
 def role_of(name: str, dataset: Dataset) -> Role:
     """What a folder's name says by itself."""
     label = label_of(name, dataset)
     if label is not None:
         return Role(name, label=label, rest=name)
     split, content, rest = None, "", []
-    for word in words(name):
+    for word in (part for word in words(name) for part in _parted(word)):
         of = next((known for known, called in _SPLITS.items() if word in called), None)
         if of is not None and split in (None, of):
             split = of
