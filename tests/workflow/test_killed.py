@@ -15,7 +15,8 @@ from tests.killing import MARK, Command, content, run, start
 from tests.sets import write_set
 from tests.workflow.project import draw_original, make_project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("killed")]
+# Each runs its verb twenty times.
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("killed"), pytest.mark.timeout(1800)]
 
 MOMENTS = 10
 BACKBONE = json.dumps({"model": "tiny", "image_size": 56})
