@@ -82,6 +82,16 @@ def test_a_test_split_without_a_normal_kind_is_refused(tmp_path: Path, split: st
     assert labels == {"front": 0, "scratch": 1}
 
 
+def test_a_test_split_of_known_defects_alone_has_to_be_meant(tmp_path: Path) -> None:
+    draw(tmp_path, several("nut/train/good") + several("nut/test/bad") + several("nut/test/ko"))
+    with pytest.raises(
+        AdaclipError, match=r"test split of nut has no normal kind \(kinds: bad, ko\).*anomalous: \[bad, ko\]"
+    ):
+        read(tmp_path)
+    found = read(tmp_path, anomalous=["bad", "ko"]).reading.items
+    assert {item.label for item in found if item.split == "test"} == {1}
+
+
 def test_a_training_kind_that_nobody_can_call(tmp_path: Path) -> None:
     draw(tmp_path, several("nut/train/front") + several("nut/test/good") + several("nut/test/bent"))
     with pytest.raises(AdaclipError, match="kinds: front"):

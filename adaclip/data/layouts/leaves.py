@@ -151,6 +151,7 @@ def with_kinds(leaves: Sequence[Leaf], dataset: Dataset) -> list[Leaf]:
     found = [_as_in_test(leaf, found) for leaf in found]
     _check_known(found, dataset)
     _check_below_kinds(found, dataset)
+    _check_normal(found, dataset)
     return found
 
 
@@ -252,6 +253,23 @@ def _check_known(leaves: Sequence[Leaf], dataset: Dataset) -> None:
                 f"data set '{dataset.id}': {'/'.join(top) or leaf.path} has no kind that is surely normal (kinds: "
                 f"{', '.join(kinds)}): say in the entry of the set which are, such as normal: [{like or 'NAME'}], or "
                 f"which are anomalous, such as anomalous: [{', '.join(kind for kind in kinds if kind != like)}]"
+            )
+
+
+def _check_normal(leaves: Sequence[Leaf], dataset: Dataset) -> None:
+    """Refuse a test split of kinds of which none is normal, unless the entry says that all are meant to be anomalous."""
+    said = {plain(name) for name in dataset.anomalous}
+    splits: dict[tuple[str, ...], list[Leaf]] = {}
+    for leaf in leaves:
+        if leaf.split == "test" and leaf.kind and leaf.label is not None:
+            splits.setdefault(leaf.category, []).append(leaf)
+    for category, kinds in splits.items():
+        unsaid = sorted({leaf.parts[leaf.depth] for leaf in kinds if plain(leaf.parts[leaf.depth]) not in said})
+        if unsaid and all(leaf.label == 1 for leaf in kinds):
+            raise AdaclipError(
+                f"data set '{dataset.id}': the test split{' of ' + '/'.join(category) if category else ''} has no normal "
+                f"kind (kinds: {', '.join(unsaid)}): say which is normal in the entry of the set, such as normal: [NAME], "
+                f"or that all are anomalous: [{', '.join(unsaid)}]"
             )
 
 
