@@ -36,6 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 def configure(folder: Path, **keys: object) -> None:
     config = {
+        "results": "results",
         "sets": ["one", "two"],
         "datasets": {name: {"raw": f"photos/{name}", "title": name.upper()} for name in ("one", "two")},
         "backbones": {"tiny": {"model": "tiny", "image_size": 56}},
