@@ -203,3 +203,19 @@ def test_images_that_look_like_masks_are_worth_a_warning(tmp_path: Path) -> None
         "own: 1 of 5 images are black and one other grey only, as masks are, such as "
         "images/own/test/bad/000_defects.png: if they are masks, put them into a folder called masks"
     ]
+
+
+@pytest.mark.parametrize("name", ["ground_truth/bent/000.npy", "masks/bent/000.mat", "nut/gt/bent/deep/000.txt"])
+def test_masks_by_kind_in_files_that_are_no_images(tmp_path: Path, name: str) -> None:
+    draw(tmp_path, several("nut/test/good") + several("nut/test/bent"))
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_bytes(b"numbers")
+    with pytest.raises(AdaclipError, match=r"should hold masks, but holds no image that is read \(such as 000"):
+        read(tmp_path)
+    assert len(truth(read(tmp_path, unused="allow"), tmp_path)) == 4
+
+
+def test_outlines_beside_images_are_named(tmp_path: Path) -> None:
+    draw(tmp_path, several("test/good") + several("test/bent"))
+    (tmp_path / "test/bent/000.json").write_text('{"shapes": [], "imagePath": "000.png"}', encoding="utf-8")
+    assert any("1 .json in test/bent" in note for note in read(tmp_path).reading.notes)

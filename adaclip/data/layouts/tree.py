@@ -177,8 +177,9 @@ def _check_mask_folders(folders: Sequence[Folder], dataset: Dataset) -> None:
     holding = {folder.parts[:depth] for folder in folders if folder.images for depth in range(len(folder.parts) + 1)}
     for folder in folders:
         files = (*(path.name for path in folder.unread), *folder.others)
-        role = role_of(folder.parts[-1], dataset) if folder.parts else None
-        if role and files and role.content == "masks" and not role.rest and folder.parts not in holding:
+        # Also masks by kind: ground_truth/bent/000.npy.
+        named = any(role.content == "masks" and not role.rest for role in (role_of(name, dataset) for name in folder.parts))
+        if named and files and folder.parts not in holding:
             raise AdaclipError(
                 f"data set '{dataset.id}': {folder.path} should hold masks, but holds no image that is read (such as "
                 f"{files[0]}): convert them to PNG, or say unused: allow in the entry of the set"

@@ -96,9 +96,12 @@ def other_notes(folders: Iterable[Folder], listings: Iterable[str]) -> list[str]
     """
     left: Counter[str] = Counter()
     for folder in folders:
+        stems = {path.stem for path in folder.images}
         for name in folder.others if folder.images or folder.unread else ():
             suffix = Path(name).suffix.lower()
-            if name.lower() not in _KNOWN_FILES and suffix not in listings and not name.lower().endswith(ARCHIVES):
+            # One that is called as an image is no listing, but says something of that image: outlines of defects, say.
+            told = suffix in listings and Path(name).stem not in stems
+            if name.lower() not in _KNOWN_FILES and not told and not name.lower().endswith(ARCHIVES):
                 left[f"{suffix or 'files without a suffix'} in {'/'.join(folder.parts) or 'the folder itself'}"] += 1
     named = [f"{count} {what}" for what, count in sorted(left.items())[:LISTED]]
     more = [f"{len(left) - LISTED} more kinds"] if len(left) > LISTED else []
