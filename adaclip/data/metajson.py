@@ -41,7 +41,7 @@ def load(path: Path) -> Any:
     text = text_of(path)
     try:
         return _lines(text, path) if path.suffix.lower() != ".json" else json.loads(text, object_pairs_hook=_once)
-    except (json.JSONDecodeError, _TwiceError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError too
         lines = [line for line in text.split("\n") if line.strip()]
         if isinstance(error, json.JSONDecodeError) and len(lines) > 1 and _is_whole(lines[0]):
             return _lines(text, path)

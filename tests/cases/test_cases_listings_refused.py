@@ -219,3 +219,24 @@ def test_masks_that_lie_there_and_are_not_listed(raw: Path, place: str) -> None:
     (raw / "manifest.csv").write_text("image,label\na.png,0\nx.png,1\n", encoding="utf-8")
     assert f"names no mask for its anomalous images, but 1 lie in {raw}/{place}" in refused(raw, unused="refuse")
     assert len(run(raw, unused="allow").rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("meta.json", '[{"img_path": "a.png", "anomaly": NUMBER}]'),
+        ("samples.jsonl", '{"img_path": "a.png", "anomaly": NUMBER}'),
+    ],
+)
+def test_numbers_that_are_too_long(raw: Path, name: str, text: str) -> None:
+    folders(raw)
+    (raw / name).write_text(text.replace("NUMBER", "1" * 5000), encoding="utf-8")
+    assert str(raw / name) in refused(raw)
+
+
+@pytest.mark.parametrize("key", ["cls_name", "specie_name"])
+def test_half_of_a_pair_of_escapes(raw: Path, key: str) -> None:
+    draw_image(raw / "a.png")
+    (raw / "meta.json").write_text(json.dumps([{"img_path": "a.png", "anomaly": 0, key: "\ud83d"}]), encoding="utf-8")
+    assert "\\ud83d" in refused(raw)
+    assert "is not in UTF-8" in refused(raw)

@@ -89,8 +89,9 @@ def check_names(item: Item, root: Path) -> None:
     """
     paths = [str(path.relative_to(root)) for path in (item.image, item.mask) if path is not None]
     for name in (*paths, item.category, item.defect):
-        if not name.isascii() and any("\udc80" <= letter <= "\udcff" for letter in name):
-            raw = os.fsencode(name)
+        # A listing in JSON may also hold half of a pair of escapes, such as \\ud83d, which no encoding has.
+        if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name):
+            raw = name.encode("utf-8", "backslashreplace" if item.where else "surrogateescape")
             raise AdaclipError(f"the name of {raw!r} in {root} is not in UTF-8: rename it (convmv does so for many)")
 
 
