@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import os
 import struct
 import warnings
 import zlib
@@ -19,6 +20,7 @@ from PIL import Image
 
 import adaclip
 from adaclip.data.decode import MOST_PIXELS, open_image, open_mask, size_of
+from adaclip.data.layouts import read_original
 from adaclip.data.prepare import Prepared, prepare
 from adaclip.data.registry import dataset_for
 from adaclip.errors import AdaclipError
@@ -281,3 +283,16 @@ def _is_text(call: ast.Call) -> bool:
         # Image.open(path), os.open(path, flags) and other such things.
         return False
     return not any(isinstance(mode, ast.Constant) and "b" in str(mode.value) for mode in modes)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are no files here")
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, linked: bool) -> None:
+    for name in ("good/0.png", "bad/0.png"):
+        draw_image(tmp_path / "raw" / name)
+    pipe = tmp_path / ("pipe" if linked else "raw/good/1.png")
+    os.mkfifo(pipe)
+    if linked:
+        (tmp_path / "raw/good/1.png").symlink_to(pipe)
+    with pytest.raises(AdaclipError, match=r"1\.png is no ordinary file"):
+        read_original(tmp_path / "raw", dataset_for("own", {}))

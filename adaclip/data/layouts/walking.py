@@ -51,11 +51,21 @@ def folders_below(root: Path) -> list[Folder]:
             continue
         with os.scandir(path) as scanned:
             # What scandir knows of an entry needs no further question to the file system.
-            entries = sorted((entry.name, entry.is_dir()) for entry in scanned if not is_hidden(entry.name))
+            seen = [entry for entry in scanned if not is_hidden(entry.name)]
+            entries = sorted((entry.name, entry.is_dir()) for entry in seen)
+            # A link that leads nowhere is named later, where it is asked for.
+            odd = [
+                entry.name for entry in seen if not (entry.is_file() or entry.is_dir()) and Path(entry.path).exists()
+            ]
+        if odd:
+            # A pipe, say, which would be waited for without end.
+            raise AdaclipError(f"{path / min(odd)} is no ordinary file (a pipe, a socket or a device): remove it")
         files = [name for name, is_folder in entries if not is_folder]
         suffix = {name: os.path.splitext(name)[1].lower() for name in files}  # noqa: PTH122
         known = SUFFIXES | UNREAD
-        unread = {name for name in files if suffix[name] in UNREAD or (suffix[name] not in known and is_picture(path / name))}
+        unread = {
+            name for name in files if suffix[name] in UNREAD or (suffix[name] not in known and is_picture(path / name))
+        }
         found.append(
             Folder(
                 path,
