@@ -204,6 +204,14 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     odd = next((key for key, value in content.items() if not isinstance(value, Tensor)), None)
     if odd is not None:
         raise AdaclipError(f"{path} is not in the released layout: its {odd} is no tensor")
+    for key, value in content.items():
+        if value.layout != torch.strided or not value.is_floating_point():
+            kind = (
+                "a sparse tensor" if value.layout != torch.strided else f"of {str(value.dtype).removeprefix('torch.')}"
+            )
+            raise AdaclipError(
+                f"{path} is not in the released layout: its {key} is {kind}, not of floating-point numbers"
+            )
     return {str(key).removeprefix(PREFIX): value for key, value in content.items()}
 
 

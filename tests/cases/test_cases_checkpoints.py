@@ -161,3 +161,21 @@ def test_weights_that_are_none_are_named_too(tmp_path, content, words):
         adaclip.load_backbone("ViT-B-32", path, image_size=64)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda value: value.to(torch.int8), "is of int8, not of floating-point numbers"),
+        (lambda value: value.to(torch.complex64), "is of complex64, not of floating-point numbers"),
+        (lambda value: value.to_sparse(), "is a sparse tensor"),
+    ],
+)
+def test_parameters_that_are_no_floating_point_numbers(tiny, tmp_path, change, words):
+    state = weights(tiny)
+    key = PREFIX + "cls_token_layer.head.0.bias"
+    torch.save({**state, key: change(state[key])}, tmp_path / "c.pth")
+    with pytest.raises(AdaclipError, match=words) as caught:
+        adaclip.load_model(tmp_path / "c.pth", backbone=tiny.settings)
+    assert key in str(caught.value)
+    assert "\n" not in str(caught.value)
