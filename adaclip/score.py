@@ -84,6 +84,8 @@ def score_folder(
     source, target = images.resolve(), out.resolve()
     if source == target or source in target.parents or target / "maps" in (source, *source.parents):
         raise UsageError(f"{out} lies in {images}, so that heat maps would be scored as images: give another folder")
+    if not category.strip():
+        raise UsageError("the category is empty: say in words what the images show, such as 'metal nut'")
     if not _is_utf8(category):
         raise UsageError(
             f"the category {os.fsencode(category)!r} is not in UTF-8: the model would be asked of other words"

@@ -195,3 +195,11 @@ def test_what_may_not_be_read(checkpoint: Path, images: Path) -> None:
         assert scored(images) == ["1.png"]
     finally:
         (images / "deep").chmod(0o755)
+
+
+@pytest.mark.parametrize("words", ["", " "])
+def test_no_words(checkpoint: Path, images: Path, words: str) -> None:
+    out = images.parent / "out"
+    with pytest.raises(UsageError, match="the category is empty"):
+        score_folder(checkpoint, None, images, words, EvaluateSettings(), out, device=torch.device("cpu"))
+    assert not (out / "scores.csv").exists()
