@@ -13,14 +13,9 @@ from adaclip.errors import AdaclipError
 from adaclip.files import read_json
 from adaclip.plan import Plan
 from adaclip.records import FOLDER
-from adaclip.results_folder import refuse_other
+from adaclip.results_folder import WRITTEN, refuse_other
 from adaclip.stale import remove_all
 
-#: What a run writes into its results folder; anything else there is somebody's own.
-WRITTEN = (
-    *("audit", "benchmarks", "features", "figures", "logs", "metrics", "overview", "parts", "report", "runs"),
-    *("sha256", "tables", "plan.json", "summary.json"),
-)
 #: Where Snakemake keeps what each file was made from, and which files were not finished.
 PROVENANCE = (Path(".snakemake") / "metadata", Path(".snakemake") / "incomplete")
 
@@ -31,7 +26,7 @@ def written_by(plan: Plan) -> list[Path]:
     Originals, and sets prepared from them, are kept: only drawn ones can be had again at once.
 
     Raises:
-        UsageError: the results folder holds another configuration's results.
+        UsageError: the results folder holds another configuration's results, or what no run wrote.
     """
     results, data = Path(plan.config.results), Path(plan.config.data)
     refuse_other(results, plan.config.source)
@@ -67,7 +62,7 @@ def remove_written(plan: Plan, project: Path = Path()) -> list[Path]:
         What was removed.
 
     Raises:
-        UsageError: the results folder holds another configuration's results.
+        UsageError: the results folder holds another configuration's results, or what no run wrote.
         AdaclipError: something cannot be removed.
     """
     found = written_by(plan)

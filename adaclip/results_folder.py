@@ -8,6 +8,13 @@ from pathlib import Path
 
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.files import read_json
+from adaclip.records import FOLDER
+
+#: What a run writes into its results folder; anything else there is somebody's own.
+WRITTEN = (
+    *("audit", "benchmarks", "features", "figures", "logs", "metrics", "overview", "parts", "report", "runs"),
+    *(FOLDER, "tables", "plan.json", "summary.json"),
+)
 
 
 @dataclass(frozen=True)
@@ -36,22 +43,40 @@ def owner_of(folder: str | Path) -> str | None:
 
 
 def refuse_other(folder: str | Path, configuration: str) -> None:
-    """Raise where a results folder holds what another configuration computed.
+    """Raise where a results folder holds what another configuration computed, or what no run wrote.
+
+    What a configuration does not ask for is removed from its results: nobody's own `figures` may be taken for them.
 
     Args:
         folder: of the results.
         configuration: file of the one that is about to run, relative to the working directory.
 
     Raises:
-        UsageError: naming the folder, both files and what to do.
+        UsageError: naming the folder, what it holds and what to do.
     """
     owner = owner_of(folder)
+    if owner is None and not (Path(folder) / FOLDER).is_dir():
+        # The records are begun before a run writes anything else.
+        foreign = next((path for name in WRITTEN if _holds_something(path := Path(folder) / name)), None)
+        if foreign is not None:
+            raise UsageError(
+                f"{configuration}: results: {folder} is not the results of a run, and {foreign} would be taken for "
+                "what one wrote: name another folder, or move that away"
+            )
     if owner not in (None, configuration):
         own = Path(configuration).stem
         raise UsageError(
             f"{configuration}: {folder} holds the results of {owner}: say `results: results/{own}` "
             f"(or another folder), or remove {Path(folder) / 'plan.json'} to let this one take the folder over"
         )
+
+
+def _holds_something(path: Path) -> bool:
+    """Whether a path is a file, or a folder that is not empty; what cannot be looked at is taken for one."""
+    try:
+        return path.is_file() or (path.is_dir() and any(path.iterdir()))
+    except OSError:
+        return True
 
 
 def finished(root: str | Path) -> Iterator[Finished]:

@@ -83,9 +83,11 @@ def _check(arguments: argparse.Namespace) -> None:
     from adaclip.config import load_config
     from adaclip.cost import count_images, estimate, planned_jobs
     from adaclip.data.wording import words_line
+    from adaclip.results_folder import refuse_other
 
     config = load_config(arguments.config)
     registry, plan = plan_of(config)
+    refuse_other(config.results, config.source)
     evaluations = plan.evaluations()
     print(
         f"{arguments.config}: {counted(len(config.experiments), 'experiment')}, {counted(len(plan.runs), 'run')}, "

@@ -34,6 +34,8 @@ from tests.inventing import invent
 ROOT = Path(__file__).parents[2]
 SMALL = {"backbones": {"tiny": {"model": "tiny"}}, "experiments": {"one": {"title": "One", "auxiliary": ["mvtec"]}}}
 
+TINY = {"tiny": {"model": "tiny", "image_size": 64}}
+
 
 def write_config(path: Path, **changes: object) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,6 +77,32 @@ def test_the_folder_of_another_configuration_is_refused(tmp_path: Path) -> None:
     assert said.startswith(f"two/one.yaml: {folder} holds the results of one.yaml: ")
     assert f"remove {folder / 'plan.json'}" in said
     assert "\n" not in said
+
+
+@pytest.mark.parametrize("verb", [["check"], ["clean"], ["clean", "--remove"], ["clean", "--everything"]])
+@pytest.mark.parametrize("name", ["report/page.py", "figures/mine.svg", "logs/mine.log", "summary.json"])
+def test_what_no_run_wrote_is_never_taken_for_results(tmp_path: Path, monkeypatch, capsys, verb, name) -> None:
+    """Such as `results: thesis`, with figures of one's own: a run would have removed them as stale."""
+    monkeypatch.chdir(tmp_path)
+    write_config(tmp_path / "own.yaml", results="thesis", backbones=TINY)
+    fill(tmp_path / "thesis", name)
+    assert main([verb[0], "own.yaml", *verb[1:]]) == 2
+    said = capsys.readouterr().err
+    taken = f"thesis/{name.partition('/')[0]}"
+    assert said.startswith(f"adaclip: error: own.yaml: results: thesis is not the results of a run, and {taken} would ")
+    assert said.count("\n") == 1
+    assert standing(tmp_path / "thesis") == {name}
+    # What a run began is its own, whatever was deleted of it since.
+    keep_records(tmp_path / "thesis")
+    refuse_other("thesis", "own.yaml")
+
+
+def test_check_refuses_the_folder_of_another_configuration(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_config(tmp_path / "own.yaml", backbones=TINY)
+    write_plan(tmp_path / "results" / "own", "other.yaml")
+    assert main(["check", "own.yaml"]) == 2
+    assert "results/own holds the results of other.yaml: say `results: " in capsys.readouterr().err
 
 
 def test_a_configuration_is_the_same_however_its_path_is_written(tmp_path: Path, monkeypatch) -> None:
