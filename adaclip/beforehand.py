@@ -138,6 +138,9 @@ def _check_folders(plan: Plan) -> None:
         strange = [sign for sign in "{}" if sign in str(folder)]
         if strange or str(folder).startswith("-"):
             raise UsageError(f"{where}: {key}: {folder}: a folder's name here has no {{ or }}, and no - in front")
+        if any(part != part.strip() for part in folder.parts):
+            # Snakemake warns of every single file.
+            raise UsageError(f"{where}: {key}: '{folder}': a folder's name here has no white space at its ends")
         if any(len(part.encode()) > _LONGEST for part in folder.parts):
             raise UsageError(
                 f"{where}: {key}: {str(folder)[:40]}... is too long a name: use one of at most {_LONGEST} bytes"

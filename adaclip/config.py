@@ -6,6 +6,7 @@ The schema `adaclip/schemas/config.schema.yaml` describes every key; here are th
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +79,8 @@ def load_config(path: str | Path) -> Config:
     Raises:
         UsageError: naming file, place and fault.
     """
-    return parse_config(read_config(path), str(path))
+    # As the workflow reads it, so that both find the same.
+    return parse_config(read_configs([path]), str(path))
 
 
 def read_config(path: str | Path) -> Any:
@@ -113,6 +115,11 @@ def read_configs(paths: Sequence[str | Path], overrides: Sequence[str] = ()) -> 
         key, sign, text = word.partition("=")
         if not sign or not key:
             raise UsageError(f"--config {word}: write it as KEY=VALUE")
+        if not re.fullmatch(r"[a-zA-Z_][\w-]*\w", key):
+            # Snakemake takes no other, and ends in a traceback.
+            raise UsageError(
+                f"--config {word}: '{key}' is no key of the top level: write such as defaults={{seeds: [1]}}"
+            )
         above = extend({key: parse_yaml(text, f"--config {key}")}, f"--config {key}")
         value = _merged(value, expand_paths(above, f"--config {key}"))
     return value
@@ -132,13 +139,17 @@ def extend(value: Any, path: str | Path, above: tuple[Path, ...] = ()) -> Any:
     Raises:
         UsageError: a file that cannot be read, or files that extend each other.
     """
-    if not isinstance(value, Mapping) or not isinstance(value.get("extends"), str):
+    if not isinstance(value, Mapping) or "extends" not in value:
         return value
+    if not isinstance(value["extends"], str) or not value["extends"].strip():
+        raise UsageError(f"{path}: extends: {value['extends']!r} is not the name of one file")
     here, base = Path(path), Path(path).parent / expand_path(value["extends"], f"{path}: extends")
     if base.resolve() in (*above, here.resolve()):
         raise UsageError(f"{here}: extends {value['extends']}, which leads back to it")
     if not os.path.lexists(base):
         raise UsageError(f"{here}: extends {value['extends']}: no such file: {base}")
+    if base.is_dir():
+        raise UsageError(f"{here}: extends {value['extends']}: {base} is a folder: name a file")
     below = extend(read_yaml(base), base, (*above, here.resolve()))
     if isinstance(below, Mapping):
         below = {key: item for key, item in below.items() if key != "results"}

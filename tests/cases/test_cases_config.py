@@ -64,6 +64,12 @@ def folder(tmp_path: Path) -> Path:
         ("title: one\n\tnote: two\n", "own.yaml, line 2, column 1: not valid YAML: found character"),
         ("extends: gone.yaml\n", "own.yaml: extends gone.yaml: no such file: gone.yaml"),
         ("extends: base.yaml\n", "base.yaml, line 2, column 1: key 'title' stands twice"),
+        ("extends: .\n", "own.yaml: extends .: . is a folder: name a file"),
+        ("extends: [base.yaml]\n", "own.yaml: extends: ['base.yaml'] is not the name of one file"),
+        ("extends: ''\n", "own.yaml: extends: '' is not the name of one file"),
+        ("", "own.yaml: expected keys and values"),
+        ("- title\n", "own.yaml: expected keys and values"),
+        ("extends: null\n", "own.yaml: extends: None is not the name of one file"),
         ("{}\n", "own.yaml: top level: it has no experiments"),
         (yaml.safe_dump({**OWN, "title": 3}), "own.yaml: title: 3 is not of type 'string'"),
     ],
@@ -86,6 +92,12 @@ def test_a_target_after_the_configuration_is_explained(folder):
     [line] = plan(folder, "--configfile", "own.yaml", "table_1", code=2)
     assert line.startswith("adaclip: error: no such file: table_1 (--configfile takes every word after it for a file;")
     assert line.endswith("snakemake table_1 --configfile own.yaml)")
+
+
+@pytest.mark.parametrize("key", ["experiments.on_bolts.seeds", "1", "-a", "a"])
+def test_an_override_that_snakemake_cannot_take_is_one_line(folder, key):
+    [line] = plan(folder, "--configfile", "own.yaml", "--config=title=x", f"--config={key}=[1]", code=2)
+    assert line.startswith(f"adaclip: error: --config {key}=[1]: '{key}' is no key of the top level: write ")
 
 
 def test_two_files_and_overrides_are_merged_in_their_order(folder):
@@ -279,6 +291,8 @@ def test_the_steps_of_the_workflow_are_known():
         ({"results": "own.yaml/below"}, "results: "),
         ({"data": "a{b}"}, "data: a{b}: a folder's name here has no { or }"),
         ({"results": "-x"}, "results: -x: a folder's name here has no { or }, and no - in front"),
+        ({"results": "  "}, "results: '  ': a folder's name here has no white space at its ends"),
+        ({"results": "results/own "}, "results: 'results/own ': a folder's name here has no white space"),
         ({"data": "a" * 300}, "data: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa... is too long"),
         ({"datasets": {**OWN["datasets"], "nuts": {"raw": "a" * 300}}}, "cannot look at aaaa"),
         ({"data": ""}, "data: '' should be non-empty"),
