@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.util
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adaclip.architectures import config_file
 from adaclip.data.manifest import known_facts
 from adaclip.errors import AdaclipError
 from adaclip.plan import Plan
@@ -180,16 +180,9 @@ def _rate(backbone: BackboneSettings, rates: Mapping[str, Any]) -> dict[str, tup
 @functools.cache
 def _arithmetic(model: str, image_size: int) -> float | None:
     """Multiplications of a vision tower for one image, up to a constant; None for an unknown model."""
-    path = Path(model)
-    if not model.endswith(".json"):
-        path = Path(__file__).parent / "models" / f"{model}.json"
-        # Looked up without importing open_clip, which would load PyTorch.
-        found = importlib.util.find_spec("open_clip")
-        if not path.is_file() and found is not None and found.submodule_search_locations:
-            path = Path(found.submodule_search_locations[0]) / "model_configs" / f"{model}.json"
     try:
-        tower = json.loads(path.read_text(encoding="utf-8"))["vision_cfg"]
+        tower = json.loads(config_file(model).read_text(encoding="utf-8"))["vision_cfg"]
         layers, width, tokens = tower["layers"], tower["width"], 1 + (image_size // tower["patch_size"]) ** 2
         return float(layers * (12 * tokens * width**2 + 2 * tokens**2 * width))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (AdaclipError, OSError, ValueError, KeyError, TypeError):
         return None

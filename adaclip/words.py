@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import json
 from collections.abc import Iterable
-from pathlib import Path
 
+from adaclip.architectures import config_file
 from adaclip.errors import UsageError
 
 #: More tokens than any sentence has besides the words (`adaclip/prompts.py`), its beginning and its end included.
@@ -60,14 +59,8 @@ def _longest(text: str) -> int:
 @functools.cache
 def _context(model: str) -> int | None:
     """Tokens that a model's text tower takes; None where its config cannot be read, which its own check names."""
-    path = Path(model)
-    if not model.endswith(".json"):
-        path = Path(__file__).parent / "models" / f"{model}.json"
-        # Looked up without importing open_clip, which would load PyTorch.
-        found = importlib.util.find_spec("open_clip")
-        if not path.is_file() and found is not None and found.submodule_search_locations:
-            path = Path(found.submodule_search_locations[0]) / "model_configs" / f"{model}.json"
     try:
-        return int(json.loads(path.read_text(encoding="utf-8"))["text_cfg"].get("context_length", CONTEXT))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        config = json.loads(config_file(model).read_text(encoding="utf-8"))
+        return int(config["text_cfg"].get("context_length", CONTEXT))
+    except (UsageError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
