@@ -96,7 +96,7 @@ def open_mask(path: str | Path, sha256: str = "") -> Image.Image:
         AdaclipError: missing, empty, damaged or no image.
     """
     path = Path(path)
-    return as_mask(decode(read(path, sha256), path))
+    return as_mask(decode(read(path, sha256), path), path)
 
 
 def size_of(path: str | Path) -> tuple[int, int]:
@@ -242,13 +242,21 @@ def as_image(image: Image.Image, path: Path) -> Image.Image:
     return image.convert("RGBA").convert("RGB")
 
 
-def as_mask(image: Image.Image) -> Image.Image:
-    """What `open_mask` makes of decoded pixels."""
+def as_mask(image: Image.Image, path: Path) -> Image.Image:
+    """What `open_mask` makes of decoded pixels.
+
+    Raises:
+        AdaclipError: a pixel is not a finite number, so that nobody can say whether it is marked.
+    """
     if image.mode == "L":
         return image
     if image.mode.startswith("I;16"):
         return Image.fromarray(_narrow(_values(image), up=True))
     if image.mode in ("I", "F"):
+        import numpy as np
+
+        if not np.isfinite(_values(image)).all():
+            raise AdaclipError(f"mask {path} holds pixels that are NaN or infinite: write it with 0 and 255")
         return Image.fromarray((_values(image) != 0).astype("uint8") * 255)
     if image.mode in ("LA", "La", "1"):
         return image.convert("L")

@@ -124,7 +124,7 @@ def place(dataset: str, out: Path, options: Options, items: Sequence[Item]) -> l
 
 def _fitting_mask(content: bytes, item: Item, size: tuple[int, int]) -> Image.Image:
     assert item.mask is not None
-    mask = as_mask(decode(content, item.mask))
+    mask = as_mask(decode(content, item.mask), item.mask)
     if mask.size != size:
         raise AdaclipError(
             f"mask {item.mask} is {mask.size[0]} x {mask.size[1]}, "

@@ -296,3 +296,12 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, linked: bool) -> None:
         (tmp_path / "raw/good/1.png").symlink_to(pipe)
     with pytest.raises(AdaclipError, match=r"1\.png is no ordinary file"):
         read_original(tmp_path / "raw", dataset_for("own", {}))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_mask_of_no_number_marks_nothing_surely(tmp_path: Path, value: float) -> None:
+    pixels = np.zeros((20, 30), dtype=np.float32)
+    pixels[3:6, 4] = value
+    tifffile.imwrite(tmp_path / "mask.tif", pixels)
+    with pytest.raises(AdaclipError, match="NaN or infinite"):
+        open_mask(tmp_path / "mask.tif")

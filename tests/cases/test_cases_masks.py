@@ -219,3 +219,20 @@ def test_outlines_beside_images_are_named(tmp_path: Path) -> None:
     draw(tmp_path, several("test/good") + several("test/bent"))
     (tmp_path / "test/bent/000.json").write_text('{"shapes": [], "imagePath": "000.png"}', encoding="utf-8")
     assert any("1 .json in test/bent" in note for note in read(tmp_path).reading.notes)
+
+
+@pytest.mark.parametrize("name", ["ground_truth.zip", "nut_masks.tar.gz", "test/gt.7z"])
+def test_an_archive_called_as_masks_is_never_passed_over(tmp_path: Path, name: str) -> None:
+    draw(tmp_path, several("test/good") + several("test/bent"))
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(AdaclipError, match=r"called as masks are.*unpack it"):
+        read(tmp_path)
+    assert any("not opened" in note for note in read(tmp_path, unused="allow").reading.notes)
+
+
+@pytest.mark.parametrize("name", ["train.parquet", "test.xlsx", "validation.ods", "labels.parquet"])
+def test_a_list_of_one_split_that_is_not_read_is_the_error(tmp_path: Path, name: str) -> None:
+    draw(tmp_path, several("test/good") + several("test/bent"))
+    (tmp_path / name).write_bytes(b"PAR1")
+    with pytest.raises(AdaclipError, match="a listing in a format that is not read"):
+        read(tmp_path)

@@ -159,7 +159,7 @@ def read_recognised(root: Path, found: Recognised, dataset: Dataset) -> Original
         *listing.unread(_levels(root), root, top, name),
         *unused_notes(found.folders, reading, dataset, root, name, unknown),
         *other_notes(found.folders, [suffix for suffixes in listing.LAYOUTS.values() for suffix in suffixes]),
-        *archive_notes(found.folders),
+        *archive_notes(found.folders, reading, dataset),
     ]
     where = f" in {top.relative_to(root).as_posix()}" if top != root else ""
     # What is left out may have names that no file in UTF-8 holds.

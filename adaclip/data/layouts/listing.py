@@ -30,6 +30,8 @@ OWN_NAMES = (csvlist.NAME, metajson.NAME)
 USUAL = re.compile(
     r"meta|meta[_-].*|.*[_-]meta|metadata|manifest|samples?|labels?|annotations?|listing|index|dataset|images", re.I
 )
+#: A list of one split: tables of numbers are called so too, so that text has to mention images as well.
+_SPLIT = re.compile(r"train|test|val|validation", re.I)
 #: Listings in formats that nothing here reads.
 _OTHERS = (".xlsx", ".xls", ".ods", ".parquet", ".txt", ".yaml", ".yml")
 #: Files of published layouts and of prepared sets, which read them themselves.
@@ -143,7 +145,8 @@ def _judge_json(path: Path) -> Listing:
 
 
 def _judge_other(path: Path) -> Listing | None:
-    if path.suffix.lower() not in _OTHERS or not USUAL.fullmatch(path.stem):
+    usual = USUAL.fullmatch(path.stem) or _SPLIT.fullmatch(path.stem)
+    if path.suffix.lower() not in _OTHERS or not usual:
         return None
     if path.suffix.lower() in (".txt", ".yaml", ".yml") and not _mentions_images(path):
         return None

@@ -130,12 +130,18 @@ def _by_folder(left: Counter[tuple[str, ...]]) -> str:
     return ", ".join([*named, *([f"{more} more folders"] if more else [])])
 
 
-def archive_notes(folders: Iterable[Folder]) -> list[str]:
-    """Say which archives lie beside what was read, and were not opened."""
-    names = [
-        "/".join((*folder.parts, name))
-        for folder in folders
-        for name in folder.others
-        if name.lower().endswith(ARCHIVES)
-    ]
+def archive_notes(folders: Iterable[Folder], reading: Reading, dataset: Dataset) -> list[str]:
+    """Say which archives lie beside what was read, and were not opened.
+
+    Raises:
+        AdaclipError: one of them is called as masks are, and no mask was read.
+    """
+    found = [(folder, name) for folder in folders for name in folder.others if name.lower().endswith(ARCHIVES)]
+    masks = [folder.path / name for folder, name in found if role_of(name.split(".")[0], dataset).content == "masks"]
+    if masks and dataset.unused != "allow" and not any(item.mask for item in reading.items):
+        raise AdaclipError(
+            f"data set '{dataset.id}': {masks[0]} is called as masks are, but archives within an original are not "
+            "opened: unpack it, or say unused: allow in its entry"
+        )
+    names = ["/".join((*folder.parts, name)) for folder, name in found]
     return [f"not opened: {', '.join(names[:LISTED])}{' and others' if len(names) > LISTED else ''}"] if names else []
