@@ -1,4 +1,4 @@
-"""Pictures that are gone, of those that no rule names: what lists them is void, and made again with them.
+"""Pictures that are gone and that are no output by name: what lists them is void, and made again with them.
 
 Reads: manifests of prepared sets, overviews, indexes of figures.
 Writes: nothing.
