@@ -63,6 +63,7 @@ def warnings_of(
     found += _without_mask(rows)
     found += _dark(placed)
     found += _like_masks(placed)
+    found += _inverted(placed)
     return [f"{dataset.id}: {text}" for text in found]
 
 
@@ -170,4 +171,16 @@ def _like_masks(placed: Sequence[Placed]) -> list[str]:
     return [
         f"{len(alike)} of {len(placed)} images are black and one other grey only, as masks are, such as "
         f"{alike[0].row.image}: if they are masks, put them into a folder called masks"
+    ]
+
+
+def _inverted(placed: Sequence[Placed]) -> list[str]:
+    """Masks that are black where the defect is mark all but it."""
+    masks = [image for image in placed if image.marked is not None]
+    large = [image for image in masks if image.marked is not None and image.marked > 0.5]
+    if 2 * len(large) <= len(masks):
+        return []
+    return [
+        f"{len(large)} of {len(masks)} masks mark more than half of their image, such as {large[0].row.mask}: "
+        "if they are black where the defect is, invert them"
     ]

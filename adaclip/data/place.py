@@ -31,6 +31,7 @@ class Placed:
         reference_grey: whether it was read as the reference reads it, and not in colour.
         growth: of a mask with more values than two, by what factor `nonzero` marks more than `half`; else None.
         like_a_mask: whether the image is black and one other grey, and nothing else.
+        marked: share of the pixels that the mask of an anomalous image marks, in (0, 1]; else None.
     """
 
     row: ManifestRow
@@ -38,6 +39,7 @@ class Placed:
     reference_grey: bool = False
     growth: float | None = None
     like_a_mask: bool = False
+    marked: float | None = None
 
 
 def folders_of(item: Item) -> tuple[PurePosixPath, PurePosixPath]:
@@ -96,12 +98,13 @@ def place(dataset: str, out: Path, options: Options, items: Sequence[Item]) -> l
         else:
             name = _png_name(name)
             sha256 = _write_png(picture.crop(item.box) if item.box else picture, out / image_folder / name)
-        growth = None
+        growth = share = None
         mask_path = mask_sha256 = ""
         if mask is not None and marked is not None:
             part = mask.crop(item.box) if item.box else mask
             growth = _check_mask(item, part, options)
             if item.label:
+                share = sum(part.histogram()[options.threshold + 1 :]) / (part.size[0] * part.size[1])
                 mask_name, mask_sha256 = _place_mask(item, marked, part, out / mask_folder, options)
                 mask_path = str(mask_folder / mask_name)
         width, height = (item.box[2] - item.box[0], item.box[3] - item.box[1]) if item.box else size
@@ -118,7 +121,7 @@ def place(dataset: str, out: Path, options: Options, items: Sequence[Item]) -> l
             sha256,
             mask_sha256,
         )
-        found.append(Placed(row, highest, grey, growth, alike))
+        found.append(Placed(row, highest, grey, growth, alike, share))
     return found
 
 

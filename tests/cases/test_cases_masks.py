@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from adaclip.data.prepare import prepare
 from adaclip.data.registry import dataset_for
@@ -236,3 +238,15 @@ def test_a_list_of_one_split_that_is_not_read_is_the_error(tmp_path: Path, name:
     (tmp_path / name).write_bytes(b"PAR1")
     with pytest.raises(AdaclipError, match="a listing in a format that is not read"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_inverted_masks_are_told(tmp_path: Path, inverted: bool) -> None:
+    draw(tmp_path / "raw", several("test/good") + several("test/bent"))
+    for number in range(2):
+        mask = draw_mask(tmp_path / f"raw/ground_truth/bent/{number:03}.png")
+        if inverted:
+            pixels = np.asarray(Image.open(mask))
+            Image.fromarray(255 - pixels).save(mask)
+    told = prepare(dataset_for("own", {}), tmp_path / "raw", tmp_path / "out", jobs=1).warnings
+    assert any("2 of 2 masks mark more than half of their image" in text for text in told) is inverted
