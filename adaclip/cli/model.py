@@ -68,16 +68,7 @@ def add_model_verbs(verbs: Any) -> None:
         "A set that the checkpoint was trained on is refused.",
         epilog=SETTINGS,
     )
-    evaluate.add_argument(
-        "--checkpoint",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="a checkpoint of adaclip train, or a released one (.pth, .pt)",
-    )
-    evaluate.add_argument(
-        "--backbone", metavar="SETTINGS", help="backbone settings; needed for a released checkpoint, which names none"
-    )
+    _add_checkpoint(evaluate)
     evaluate.add_argument(
         "--auxiliary",
         nargs="+",
@@ -137,16 +128,7 @@ def add_model_verbs(verbs: Any) -> None:
         "No labels are needed: writes scores.csv and one heat map for each image.",
         epilog=SETTINGS,
     )
-    score.add_argument(
-        "--checkpoint",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="a checkpoint of adaclip train, or a released one (.pth, .pt)",
-    )
-    score.add_argument(
-        "--backbone", metavar="SETTINGS", help="backbone settings; needed for a released checkpoint, which names none"
-    )
+    _add_checkpoint(score)
     score.add_argument(
         "--images", type=Path, required=True, metavar="DIR", help="folder of images, searched with its subfolders"
     )
@@ -158,6 +140,19 @@ def add_model_verbs(verbs: Any) -> None:
     )
     score.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     add_runtime(score)
+
+
+def _add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a checkpoint of adaclip train, or a released one (.pth, .pt)",
+    )
+    parser.add_argument(
+        "--backbone", metavar="SETTINGS", help="backbone settings; needed for a released checkpoint, which names none"
+    )
 
 
 def _features(arguments: argparse.Namespace) -> None:
