@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adaclip import metrics
-    from adaclip.backbone import Backbone, load_backbone
-    from adaclip.checkpoint import load_checkpoint, load_model, save_checkpoint
-    from adaclip.model import AdaCLIP, Prediction
-    from adaclip.preprocessing import preprocess, preprocess_mask
+    from adaclip.clip.backbone import Backbone, load_backbone
+    from adaclip.data.preprocessing import preprocess, preprocess_mask
+    from adaclip.methods.adaclip.model import AdaCLIP, Prediction
+    from adaclip.runs.checkpoint import load_checkpoint, load_model, save_checkpoint
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "AdaCLIP": "adaclip.model",
-    "Backbone": "adaclip.backbone",
-    "Prediction": "adaclip.model",
-    "load_backbone": "adaclip.backbone",
-    "load_checkpoint": "adaclip.checkpoint",
-    "load_model": "adaclip.checkpoint",
-    "preprocess": "adaclip.preprocessing",
-    "preprocess_mask": "adaclip.preprocessing",
-    "save_checkpoint": "adaclip.checkpoint",
+    "AdaCLIP": "adaclip.methods.adaclip.model",
+    "Backbone": "adaclip.clip.backbone",
+    "Prediction": "adaclip.methods.adaclip.model",
+    "load_backbone": "adaclip.clip.backbone",
+    "load_checkpoint": "adaclip.runs.checkpoint",
+    "load_model": "adaclip.runs.checkpoint",
+    "preprocess": "adaclip.data.preprocessing",
+    "preprocess_mask": "adaclip.data.preprocessing",
+    "save_checkpoint": "adaclip.runs.checkpoint",
 }
 
 __all__ = [
@@ -46,7 +46,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "metrics":
-        return importlib.import_module("adaclip.metrics")
+        return importlib.import_module("adaclip.metrics.measures")
     if name in _HOMES:
         home = importlib.import_module(_HOMES[name])
         value = getattr(home, name)

@@ -26,8 +26,8 @@ from adaclip.data.prepare import prepare
 from adaclip.data.registry import load_registry
 from adaclip.data.rows import read_rows
 from adaclip.data.simulate import draw_tree
-from adaclip.evaluate import predictions
-from adaclip.settings import EvaluateSettings
+from adaclip.metrics.settings import EvaluateSettings
+from adaclip.runs.evaluate import predictions
 
 
 def seconds(work: Callable[[], object], check: bool) -> float:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter, zoom
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
-from adaclip.metrics import PIXEL_METRICS, PixelMetrics
+from adaclip.metrics.measures import PIXEL_METRICS, PixelMetrics
 
 Array = npt.NDArray[Any]
 Metrics = Callable[[Array, Array], Mapping[str, float]]

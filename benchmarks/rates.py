@@ -1,4 +1,4 @@
-"""How long one image takes on this machine: the figures behind `adaclip/rates.yaml`.
+"""How long one image takes on this machine: the figures behind `adaclip/plan/rates.yaml`.
 
     python benchmarks/rates.py --model ViT-L-14-336 --image-size 518 --device cuda
 
@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 import torch
 
-from adaclip.backbone import load_backbone
-from adaclip.device import describe, take_device
-from adaclip.losses import training_loss
-from adaclip.model import AdaCLIP
+from adaclip.clip.backbone import load_backbone
+from adaclip.methods.adaclip.model import AdaCLIP
+from adaclip.methods.losses import training_loss
+from adaclip.runs.device import describe, take_device
 
 
 def seconds(work: Callable[[], object], repeats: int, device: torch.device) -> float:

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from adaclip.cores import cores
+from adaclip.system.cores import cores
 
 #: What libgomp does unless it is told otherwise: so many looks at a barrier before a thread sleeps.
 SPINNING = {"GOMP_SPINCOUNT": "300000", "OMP_WAIT_POLICY": "ACTIVE"}

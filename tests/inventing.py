@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from adaclip.config import parse_config, read_config
 from adaclip.data.manifest import ManifestRow, write_manifest
 from adaclip.data.registry import Dataset, load_registry, public_facts
-from adaclip.plan import make_plan, plan_document
+from adaclip.plan.config import parse_config, read_config
+from adaclip.plan.resolve import make_plan, plan_document
 from tests.sets import write_digests
 
 ROOT = Path(__file__).parent.parent

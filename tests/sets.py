@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from adaclip.data.manifest import ManifestRow, read_manifest, write_manifest
-from adaclip.files import sha256_of, write_json
+from adaclip.system.files import sha256_of, write_json
 
 
 def draw_image(rng: np.random.Generator, width: int, height: int, defect: bool) -> tuple[np.ndarray, np.ndarray]:

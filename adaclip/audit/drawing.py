@@ -8,7 +8,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from adaclip.files import write_whole
+from adaclip.system.files import write_whole
 
 
 def save(figure: Figure, name: str, out: Path) -> None:

@@ -17,8 +17,8 @@ from PIL import Image
 from adaclip.data.decode import open_image
 from adaclip.data.manifest import read_manifest
 from adaclip.errors import AdaclipError
-from adaclip.files import read_checked, write_whole
-from adaclip.parallel import each
+from adaclip.system.files import read_checked, write_whole
+from adaclip.system.pool import each
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,7 @@ import seaborn as sns
 from adaclip.audit.compare import Audit
 from adaclip.audit.drawing import save
 from adaclip.report.document import FigureDoc
-from adaclip.wording import counted
+from adaclip.system.wording import counted
 
 NAME = "audit_overlaps"
 

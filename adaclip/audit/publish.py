@@ -11,9 +11,9 @@ import pandas as pd
 from adaclip.audit.compare import Audit, compare
 from adaclip.audit.fingerprint import read_fingerprints
 from adaclip.audit.matching import RULE
-from adaclip.files import write_json, write_whole
 from adaclip.report.document import Cell, Column, TableDoc, write_figures_index, write_tables_index
-from adaclip.wording import counted, noun
+from adaclip.system.files import write_json, write_whole
+from adaclip.system.wording import counted, noun
 
 #: Names that a cell lists before it counts the others.
 LISTED = 3
@@ -25,7 +25,7 @@ def write_audit(
     """Compare sets, and write what was found into `out`.
 
     `pairs.csv` and `groups.csv` hold everything (see `Audit`), `tables/` and `figures/` what the report shows, and
-    `leakage.json` what `adaclip.leakage` reads:
+    `leakage.json` what `adaclip.data.leakage` reads:
     ```json
     {"rule": "...",
      "sets": {"br35h": {"images": 3000, "identical_groups": 9, "identical_images": 18, "near_groups": 4,

@@ -17,7 +17,7 @@ from adaclip.cli.report import add_report_verbs
 from adaclip.cli.signals import Terminated, ending_at_once, ignore_signals, take_signals
 from adaclip.cli.verify import add_verify
 from adaclip.errors import AdaclipError
-from adaclip.processes import end_with_workflow
+from adaclip.system.processes import end_with_workflow
 
 
 def main(argv: Sequence[str] | None = None) -> int:

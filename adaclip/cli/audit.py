@@ -75,7 +75,7 @@ def _fingerprint(arguments: argparse.Namespace) -> None:
 
 def _compare(arguments: argparse.Namespace) -> None:
     from adaclip.audit.publish import write_audit
-    from adaclip.settings import read_mapping
+    from adaclip.system.settings import read_mapping
 
     titles = read_mapping(arguments.titles, "titles") if arguments.titles else None
     found = write_audit(arguments.fingerprints, arguments.out, titles, arguments.prepared)

@@ -112,9 +112,9 @@ def _data_docs(arguments: argparse.Namespace) -> None:
 
 
 def _data_list(arguments: argparse.Namespace) -> None:
-    from adaclip.config import load_config
     from adaclip.data.registry import load_registry
     from adaclip.data.status import print_status
+    from adaclip.plan.config import load_config
 
     config = load_config(arguments.config) if arguments.config else None
     data = arguments.data or Path(config.data if config else "data")
@@ -125,7 +125,7 @@ def _data_fetch(arguments: argparse.Namespace) -> None:
     from adaclip.data.fetch import fetch
     from adaclip.data.fetched import write_note
     from adaclip.data.registry import dataset_for
-    from adaclip.settings import read_mapping
+    from adaclip.system.settings import read_mapping
 
     entry = read_mapping(arguments.entry, "entry") if arguments.entry else None
     dataset = dataset_for(arguments.id, entry)
@@ -154,7 +154,7 @@ def _data_prepare(arguments: argparse.Namespace) -> None:
     from adaclip.data.prepare import prepare
     from adaclip.data.registry import dataset_for
     from adaclip.data.unpack import Limits
-    from adaclip.settings import read_mapping
+    from adaclip.system.settings import read_mapping
 
     entry = read_mapping(arguments.entry, "entry") if arguments.entry else None
     dataset = dataset_for(arguments.id, entry)

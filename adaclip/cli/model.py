@@ -156,12 +156,13 @@ def _add_checkpoint(parser: argparse.ArgumentParser) -> None:
 
 
 def _features(arguments: argparse.Namespace) -> None:
-    from adaclip.settings import BackboneSettings, read_settings
+    from adaclip.clip.settings import BackboneSettings
+    from adaclip.system.settings import read_settings
 
     backbone = read_settings(BackboneSettings, "backbone", arguments.backbone)
     start_model(arguments)
-    from adaclip.device import decoders, take_device
-    from adaclip.features import compute_features
+    from adaclip.runs.device import decoders, take_device
+    from adaclip.runs.features import compute_features
 
     device = take_device(arguments.device, arguments.threads)
     workers = decoders(arguments.workers, device)
@@ -169,7 +170,10 @@ def _features(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from adaclip.settings import BackboneSettings, EvaluateSettings, ModelSettings, TrainSettings, read_settings
+    from adaclip.clip.settings import BackboneSettings
+    from adaclip.methods.adaclip.settings import ModelSettings, TrainSettings
+    from adaclip.metrics.settings import EvaluateSettings
+    from adaclip.system.settings import read_settings
 
     backbone = read_settings(BackboneSettings, "backbone", arguments.backbone)
     model = read_settings(ModelSettings, "model", arguments.model)
@@ -182,14 +186,14 @@ def _train(arguments: argparse.Namespace) -> None:
     if (arguments.selection_manifest is None) != (arguments.selection_features is None):
         raise UsageError("give --selection-manifest and --selection-features together")
     start_model(arguments)
-    from adaclip.device import decoders, take_device
-    from adaclip.train import Source, train
+    from adaclip.runs.device import decoders, take_device
+    from adaclip.runs.train import Source, train
 
     device = take_device(arguments.device, arguments.threads, training=True)
     workers = decoders(arguments.workers, device)
     choose = None
     if arguments.selection_manifest:
-        from adaclip.selection import Selection
+        from adaclip.runs.selection import Selection
 
         choose = Selection(arguments.selection_manifest, arguments.selection_features, backbone, evaluation, workers)
     train(
@@ -210,13 +214,15 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from adaclip.settings import BackboneSettings, EvaluateSettings, read_settings
+    from adaclip.clip.settings import BackboneSettings
+    from adaclip.metrics.settings import EvaluateSettings
+    from adaclip.system.settings import read_settings
 
     settings = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
     backbone = read_settings(BackboneSettings, "backbone", arguments.backbone) if arguments.backbone else None
     start_model(arguments)
-    from adaclip.device import decoders, take_device
-    from adaclip.evaluate import evaluate
+    from adaclip.runs.device import decoders, take_device
+    from adaclip.runs.evaluate import evaluate
 
     device = take_device(arguments.device, arguments.threads)
     evaluate(
@@ -235,15 +241,17 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _baseline(arguments: argparse.Namespace) -> None:
-    from adaclip.settings import BackboneSettings, EvaluateSettings, read_settings
+    from adaclip.clip.settings import BackboneSettings
+    from adaclip.metrics.settings import EvaluateSettings
+    from adaclip.system.settings import read_settings
 
     backbone = read_settings(BackboneSettings, "backbone", arguments.backbone)
     settings = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
     name = arguments.name or arguments.method
     if arguments.method == "clip":
         start_model(arguments)
-        from adaclip.baselines import evaluate_clip
-        from adaclip.device import decoders, take_device
+        from adaclip.runs.baselines import evaluate_clip
+        from adaclip.runs.device import decoders, take_device
 
         device = take_device(arguments.device, arguments.threads)
         evaluate_clip(
@@ -257,7 +265,7 @@ def _baseline(arguments: argparse.Namespace) -> None:
             workers=decoders(arguments.workers, device),
         )
         return
-    from adaclip.controls import evaluate_control
+    from adaclip.runs.controls import evaluate_control
 
     evaluate_control(
         name, arguments.method, backbone.image_size, arguments.manifest, settings, arguments.out, seed=arguments.seed
@@ -265,13 +273,15 @@ def _baseline(arguments: argparse.Namespace) -> None:
 
 
 def _score(arguments: argparse.Namespace) -> None:
-    from adaclip.settings import BackboneSettings, EvaluateSettings, read_settings
+    from adaclip.clip.settings import BackboneSettings
+    from adaclip.metrics.settings import EvaluateSettings
+    from adaclip.system.settings import read_settings
 
     settings = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
     backbone = read_settings(BackboneSettings, "backbone", arguments.backbone) if arguments.backbone else None
     start_model(arguments)
-    from adaclip.device import decoders, take_device
-    from adaclip.score import score_folder
+    from adaclip.runs.device import decoders, take_device
+    from adaclip.runs.score import score_folder
 
     device = take_device(arguments.device, arguments.threads)
     score_folder(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from adaclip.cli.common import verb
-from adaclip.wording import counted
+from adaclip.system.wording import counted
 
 
 def add_plan_verbs(verbs: Any) -> None:
@@ -51,12 +51,12 @@ def add_plan_verbs(verbs: Any) -> None:
 
 
 def _plan(arguments: argparse.Namespace) -> None:
-    from adaclip.config import extend, parse_config
     from adaclip.data.registry import load_registry, public_facts
-    from adaclip.files import write_json
-    from adaclip.paths import expand_paths
-    from adaclip.plan import make_plan, plan_document
-    from adaclip.settings import read_mapping
+    from adaclip.plan.config import extend, parse_config
+    from adaclip.plan.resolve import make_plan, plan_document
+    from adaclip.system.files import write_json
+    from adaclip.system.paths import expand_paths
+    from adaclip.system.settings import read_mapping
 
     value = extend(read_mapping(arguments.config, "configuration"), arguments.config)
     name = arguments.name or _name_of(arguments.config)
@@ -72,18 +72,18 @@ def _name_of(config: str) -> str:
 
 
 def _part(arguments: argparse.Namespace) -> None:
-    from adaclip.files import read_json, write_json
-    from adaclip.plan import part_document
+    from adaclip.plan.resolve import part_document
+    from adaclip.system.files import read_json, write_json
 
     write_json(arguments.out, part_document(read_json(arguments.plan), arguments.target, arguments.root))
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    from adaclip.beforehand import plan_of
-    from adaclip.config import load_config
-    from adaclip.cost import count_images, estimate, planned_jobs
     from adaclip.data.wording import words_line
-    from adaclip.results_folder import refuse_other
+    from adaclip.plan.beforehand import plan_of
+    from adaclip.plan.config import load_config
+    from adaclip.plan.cost import count_images, estimate, planned_jobs
+    from adaclip.upkeep.folder import refuse_other
 
     config = load_config(arguments.config)
     registry, plan = plan_of(config)
@@ -105,12 +105,12 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _clean(arguments: argparse.Namespace) -> None:
-    from adaclip.clean import remove_written
-    from adaclip.config import load_config
     from adaclip.data.registry import load_registry, public_facts
-    from adaclip.plan import make_plan, plan_document
-    from adaclip.results_folder import refuse_other
-    from adaclip.stale import find_stale, remove_all
+    from adaclip.plan.config import load_config
+    from adaclip.plan.resolve import make_plan, plan_document
+    from adaclip.upkeep.clean import remove_written
+    from adaclip.upkeep.folder import refuse_other
+    from adaclip.upkeep.stale import find_stale, remove_all
 
     config = load_config(arguments.config)
     registry = load_registry(config.datasets)
@@ -129,13 +129,13 @@ def _clean(arguments: argparse.Namespace) -> None:
 
 
 def _finished(arguments: argparse.Namespace) -> None:
-    from adaclip.results_folder import finished
+    from adaclip.upkeep.folder import finished
 
     for one in finished(arguments.folder):
         print(one.configuration if arguments.configurations else one.folder)
 
 
 def _keys(arguments: argparse.Namespace) -> None:
-    from adaclip.keys import write_keys
+    from adaclip.plan.reference import write_keys
 
     print(f"{arguments.page}: {'changed' if write_keys(arguments.page) else 'up to date'}")

@@ -88,7 +88,7 @@ def add_report_verbs(verbs: Any) -> None:
 
 
 def _tables(arguments: argparse.Namespace) -> None:
-    from adaclip.report.tables import write_tables
+    from adaclip.report.tables.write import write_tables
 
     write_tables(arguments.plan, arguments.out, arguments.summary, arguments.metrics)
 
@@ -112,8 +112,8 @@ def _panels(arguments: argparse.Namespace) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    from adaclip.files import read_json
-    from adaclip.report.page import write_page
+    from adaclip.report.page.write import write_page
+    from adaclip.system.files import read_json
 
     root = arguments.plan.parent
     overviews = arguments.overviews

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from adaclip.config import read_configs
 from adaclip.errors import AdaclipError, UsageError
+from adaclip.plan.config import read_configs
 
 
 def check_command_line(words: Sequence[str]) -> None:

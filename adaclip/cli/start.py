@@ -12,7 +12,7 @@ import sys
 import types
 
 from adaclip.cli.signals import ending_at_once
-from adaclip.cores import wait_passively
+from adaclip.system.cores import wait_passively
 
 
 def start_model(arguments: argparse.Namespace) -> None:

@@ -33,8 +33,8 @@ def add_verify(verbs: Any) -> None:
 
 def _verify(arguments: argparse.Namespace) -> None:
     from adaclip.data.damage import verify_data
-    from adaclip.faults import remove_faulty
-    from adaclip.verify import parts_of, verify_results
+    from adaclip.system.faults import remove_faulty
+    from adaclip.upkeep.verify import parts_of, verify_results
 
     found = verify_results(arguments.results, arguments.jobs)
     if arguments.data is not None:

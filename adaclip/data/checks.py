@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from adaclip.data.manifest import ManifestRow
-from adaclip.data.place import Placed
+from adaclip.data.place_images import Placed
 from adaclip.data.registry import Dataset
 
 #: 16-bit grey images with lower values only look black: the file probably holds 12 bits or fewer.

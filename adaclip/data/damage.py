@@ -7,13 +7,13 @@ import os
 import subprocess
 from pathlib import Path
 
-from adaclip import records
+from adaclip.system import records
 from adaclip.data.fetched import NOTE, read_note
 from adaclip.data.manifest import SUMMED, SUMS, read_manifest, read_sums
 from adaclip.errors import AdaclipError
-from adaclip.faults import Checked, Fault, digest_of
-from adaclip.files import read_json
-from adaclip.parallel import each
+from adaclip.system.faults import Checked, Fault, digest_of
+from adaclip.system.files import read_json
+from adaclip.system.pool import each
 
 GONE = "its original was prepared and is no longer here: it is fetched again when it is needed"
 

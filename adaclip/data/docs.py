@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from adaclip.data.registry import Dataset, Source
-from adaclip.files import write_text
-from adaclip.marked import read_page, replace_block
+from adaclip.system.files import write_text
+from adaclip.system.pages import read_page, replace_block
 
 BEGIN = "<!-- From adaclip/data/datasets.yaml by `adaclip data docs`; edit that file instead. -->"
 END = "<!-- End of what the table of data sets says. -->"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adaclip.data.registry import Dataset
-from adaclip.files import remove, write_json
-from adaclip.provenance import folder_digest
+from adaclip.system.files import remove, write_json
+from adaclip.system.digests import folder_digest
 
 #: Beside the archives that were fetched: which they are, and what they were.
 NOTE = ".fetched.json"

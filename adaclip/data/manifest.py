@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adaclip.errors import AdaclipError
-from adaclip.files import read_json, sha256_of, write_text, write_whole
+from adaclip.system.files import read_json, sha256_of, write_text, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,8 +17,8 @@ from adaclip.data.csvfile import text_of
 from adaclip.data.listed import Record, names_image, record_of
 from adaclip.data.manifest import ManifestRow
 from adaclip.errors import AdaclipError
-from adaclip.files import write_text
-from adaclip.wording import counted
+from adaclip.system.files import write_text
+from adaclip.system.wording import counted
 
 NAME = "meta.json"
 SPLITS = ("train", "test")

@@ -12,18 +12,18 @@ from typing import Any
 from adaclip.data import checks
 from adaclip.data.fetched import digest_of, holds_drawings
 from adaclip.data.layouts.common import Item
-from adaclip.data.manifest import SUMS, ManifestRow, write_manifest, write_sums
+from adaclip.data.manifest import ManifestRow, SUMS, write_manifest, write_sums
 from adaclip.data.metajson import write_meta
-from adaclip.data.options import COMMON, Options
+from adaclip.data.reading_options import COMMON, Options
 from adaclip.data.originals import as_given, open_original
-from adaclip.data.place import Placed, folders_of, place
+from adaclip.data.place_images import Placed, folders_of, place
 from adaclip.data.registry import Dataset
 from adaclip.data.unpack import Limits
 from adaclip.data.wording import unstated_words
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.files import work_folder, write_json
-from adaclip.parallel import each
-from adaclip.wording import counted
+from adaclip.system.files import work_folder, write_json
+from adaclip.system.pool import each
+from adaclip.system.wording import counted
 
 #: What a prepared set consists of; a folder with anything else in it is not replaced.
 CONTENT = frozenset({"images", "masks", "manifest.csv", "prepared.json", "meta.json", SUMS})

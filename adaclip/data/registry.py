@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from adaclip.errors import UsageError
-from adaclip.reading import read_yaml
-from adaclip.schema import validate
+from adaclip.system.reading import read_yaml
+from adaclip.system.schema import validate
 
 TABLE = Path(__file__).with_name("datasets.yaml")
 

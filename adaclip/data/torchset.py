@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader, Dataset
 from adaclip.data.decode import open_image, open_mask
 from adaclip.data.rows import Row
 from adaclip.errors import AdaclipError
-from adaclip.preprocessing import preprocess, preprocess_mask
-from adaclip.processes import end_with_parent, signals_held
+from adaclip.data.preprocessing import preprocess, preprocess_mask
+from adaclip.system.processes import end_with_parent, signals_held
 
 #: How PyTorch says that one of its processes is gone.
 _WORKER_GONE = re.compile(r"DataLoader worker \(pid.*(killed by signal|exited unexpectedly)")

@@ -16,10 +16,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal
 
-from adaclip.data.sniff import kind_of_file, unread_archive
+from adaclip.system.sniff import kind_of_file, unread_archive
 from adaclip.errors import AdaclipError
-from adaclip.files import work_folder
-from adaclip.progress import progress
+from adaclip.system.files import work_folder
+from adaclip.system.progress import progress
 
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, struct.error, UnicodeDecodeError)
 _CHUNK = 1 << 20

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from adaclip.errors import AdaclipError
-from adaclip.files import read_json, write_json
+from adaclip.system.files import read_json, write_json
 
 Kind = Literal["text", "number", "percent"]
 Section = Literal["paper", "measured", "leaderboard", "data", "audit", "cost"]

@@ -15,10 +15,10 @@ from typing import Any
 from adaclip import __version__
 from adaclip.data.fetched import read_note
 from adaclip.data.manifest import read_prepared
-from adaclip.files import sha256_of, write_json
-from adaclip.provenance import PACKAGE
 from adaclip.report.results import Results
 from adaclip.report.stored import read_cost
+from adaclip.system.digests import PACKAGE
+from adaclip.system.files import sha256_of, write_json
 
 
 def write_environment(plan_file: Path, out: Path) -> None:

@@ -34,8 +34,8 @@ from PIL import Image, ImageChops, ImageFilter
 
 from adaclip.data.decode import FORMATS, decode, open_image, open_mask, read
 from adaclip.data.manifest import read_manifest, read_prepared
-from adaclip.files import remove, write_json, write_whole
-from adaclip.parallel import each
+from adaclip.system.files import remove, write_json, write_whole
+from adaclip.system.pool import each
 
 if TYPE_CHECKING:
     import pandas as pd

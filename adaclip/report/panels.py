@@ -16,8 +16,8 @@ from PIL import Image
 from adaclip.data.decode import open_image, open_mask
 from adaclip.data.manifest import read_manifest
 from adaclip.errors import AdaclipError
-from adaclip.files import read_checked
 from adaclip.report.results import Evaluation
+from adaclip.system.files import read_checked
 
 #: Longest side of a picture in pixels.
 SIDE = 224

@@ -10,11 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adaclip.data.leakage import overlaps
 from adaclip.errors import AdaclipError
-from adaclip.files import read_json
-from adaclip.leakage import overlaps
-from adaclip.report.names import METRICS
+from adaclip.metrics.names import METRICS
 from adaclip.report.stored import check_images, read_metrics, read_stored
+from adaclip.system.files import read_json
 
 if TYPE_CHECKING:
     import pandas as pd

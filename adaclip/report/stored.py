@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from adaclip.errors import AdaclipError
-from adaclip.files import read_checked, read_json
-from adaclip.report.names import METRICS
+from adaclip.metrics.names import METRICS
+from adaclip.system.files import read_checked, read_json
 
 if TYPE_CHECKING:
     import pandas as pd

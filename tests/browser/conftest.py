@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from adaclip.report.environment import write_environment
 from adaclip.report.figures import write_figures
 from adaclip.report.overview import write_overview
-from adaclip.report.page import write_page
-from adaclip.report.tables import write_tables
+from adaclip.report.page.write import write_page
+from adaclip.report.tables.write import write_tables
 from tests.inventing import invent
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"

@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 import adaclip
-from adaclip.checkpoint import PREFIX
 from adaclip.cli import main
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.tensors import read_tensors, write_tensors
+from adaclip.runs.checkpoint import PREFIX
+from adaclip.system.tensors import read_tensors, write_tensors
 from tests.cases.saying import TINY, one_line
 
 

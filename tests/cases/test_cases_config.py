@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adaclip.beforehand import RULES
 from adaclip.cli import main
-from adaclip.config import load_config, read_configs
 from adaclip.errors import UsageError
+from adaclip.plan.beforehand import RULES
+from adaclip.plan.config import load_config, read_configs
 
 ROOT = Path(__file__).parents[2]
 OWN = {

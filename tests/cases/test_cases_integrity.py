@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adaclip import records
 from adaclip.audit.fingerprint import write_fingerprints
 from adaclip.cli import main
 from adaclip.data.fetched import Archive, write_note
@@ -19,9 +18,10 @@ from adaclip.data.manifest import read_manifest, read_prepared
 from adaclip.data.prepare import prepare
 from adaclip.data.registry import dataset_for
 from adaclip.errors import AdaclipError
-from adaclip.files import read_checked, read_json, sha256_of, write_json, write_text
 from adaclip.report.overview import write_overview
 from adaclip.report.stored import read_metrics
+from adaclip.system import records
+from adaclip.system.files import read_checked, read_json, sha256_of, write_json, write_text
 from tests.sets import draw_image
 
 
@@ -176,7 +176,7 @@ def test_checking_of_images_can_be_turned_off(prepared, tmp_path, monkeypatch):
 
 def test_every_flipped_bit_of_a_file_of_tensors_is_refused(tmp_path):
     torch = pytest.importorskip("torch")
-    from adaclip.tensors import read_tensors, write_tensors
+    from adaclip.system.tensors import read_tensors, write_tensors
 
     path = tmp_path / "c.safetensors"
     tensors = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(2, dtype=torch.int64)}

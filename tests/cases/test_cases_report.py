@@ -14,17 +14,18 @@ import pytest
 from adaclip.data.prepare import prepare
 from adaclip.data.registry import load_registry
 from adaclip.data.simulate import draw_tree
-from adaclip.files import read_json, write_json
-from adaclip.report.compare import compare
+from adaclip.literature.published import literature
+from adaclip.metrics.names import METRICS
 from adaclip.report.document import read_figures_index, read_tables_index
 from adaclip.report.environment import write_environment
 from adaclip.report.figures import write_figures
-from adaclip.report.headline import headline
-from adaclip.report.names import METRICS, figure_names
-from adaclip.report.page import write_page
-from adaclip.report.published import literature
+from adaclip.report.file_names import figure_names
+from adaclip.report.page.headline import headline
+from adaclip.report.page.write import write_page
 from adaclip.report.results import Results
-from adaclip.report.tables import write_tables
+from adaclip.report.tables.compare import compare
+from adaclip.report.tables.write import write_tables
+from adaclip.system.files import read_json, write_json
 from tests.inventing import invent
 
 ROW: dict[str, Any] = {"published": {"method": "AdaCLIP", "source": "arXiv:2407.15795v1 Table 1"}}

@@ -15,20 +15,20 @@ import pytest
 import yaml
 
 from adaclip.cli import main
-from adaclip.config import load_config
 from adaclip.data.manifest import has_images
 from adaclip.data.registry import load_registry, public_facts
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.files import write_json, write_text
-from adaclip.lost import lost_of_overview, lost_of_part, lost_of_set, void
-from adaclip.plan import Plan, make_plan, part_document, plan_document
-from adaclip.records import keep_records
+from adaclip.plan.config import load_config
+from adaclip.plan.resolve import Plan, make_plan, part_document, plan_document
 from adaclip.report.figures import ranking, training, write_figures
-from adaclip.report.names import figure_names, metric_names, table_names
+from adaclip.report.file_names import figure_names, metric_names, table_names
 from adaclip.report.results import Results
-from adaclip.report.tables import write_tables
-from adaclip.results_folder import finished, refuse_other
-from adaclip.stale import tidy
+from adaclip.report.tables.write import write_tables
+from adaclip.system.files import write_json, write_text
+from adaclip.system.records import keep_records
+from adaclip.upkeep.folder import finished, refuse_other
+from adaclip.upkeep.lost import lost_of_overview, lost_of_part, lost_of_set, void
+from adaclip.upkeep.stale import tidy
 from tests.inventing import invent
 
 ROOT = Path(__file__).parents[2]

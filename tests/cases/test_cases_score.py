@@ -16,9 +16,9 @@ torch = pytest.importorskip("torch")
 
 import adaclip  # noqa: E402
 from adaclip.errors import AdaclipError, UsageError  # noqa: E402
-from adaclip.evaluate import predictions  # noqa: E402
-from adaclip.score import find_images, score_folder  # noqa: E402
-from adaclip.settings import EvaluateSettings  # noqa: E402
+from adaclip.metrics.settings import EvaluateSettings  # noqa: E402
+from adaclip.runs.evaluate import predictions  # noqa: E402
+from adaclip.runs.score import find_images, score_folder  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_what_was_computed_before_the_end_is_written(
         yield next(predictions(*given, **more))
         raise AdaclipError("a process that decodes was killed")
 
-    monkeypatch.setattr("adaclip.score.predictions", ends)
+    monkeypatch.setattr("adaclip.runs.score.predictions", ends)
     with pytest.raises(AdaclipError, match="1 of 3 images is not scored: a process that decodes was killed"):
         run(checkpoint, images)
     assert scored(images) == ["0.png", "1.png"]

@@ -15,10 +15,10 @@ from adaclip.data import checks
 from adaclip.data.prepare import prepare
 from adaclip.data.registry import Dataset, chosen_sources, dataset_for, load_registry
 from adaclip.errors import UsageError
-from adaclip.prompts import sentences
-from adaclip.report.compare import measured_figure
+from adaclip.methods.adaclip.prompts import sentences
+from adaclip.methods.adaclip.words import _context, refuse_long_words
 from adaclip.report.results import Results
-from adaclip.words import _context, refuse_long_words
+from adaclip.report.tables.compare import measured_figure
 from tests.cases.saying import TINY, one_line
 from tests.inventing import invent
 from tests.raw import draw_image, draw_mask

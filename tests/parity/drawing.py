@@ -12,7 +12,7 @@ import open_clip
 import torch
 
 import adaclip
-from adaclip.model import AdaCLIP
+from adaclip.methods.adaclip.model import AdaCLIP
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 NUMBERS = np.load(GOLDEN / "golden.npz")

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 import adaclip
-from adaclip.checkpoint import PREFIX
-from adaclip.losses import training_loss
+from adaclip.methods.losses import training_loss
+from adaclip.runs.checkpoint import PREFIX
 from tests.parity.drawing import GOLDEN, META, NUMBERS, draw, golden_model
 
 pytestmark = pytest.mark.parity

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from adaclip.metrics import PixelMetrics, image_metrics
+from adaclip.metrics.measures import PixelMetrics, image_metrics
 from tests.parity.drawing import NUMBERS
 
 pytestmark = pytest.mark.parity

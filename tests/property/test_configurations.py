@@ -14,10 +14,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adaclip.beforehand import plan_of
 from adaclip.cli import main
-from adaclip.config import load_config, read_config
-from adaclip.plan import plan_document
+from adaclip.plan.beforehand import plan_of
+from adaclip.plan.config import load_config, read_config
+from adaclip.plan.resolve import plan_document
 from tests.property.odd import KEYS, ODD, SNIPPETS
 
 ROOT = Path(__file__).parents[2]

@@ -9,22 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from adaclip.architectures import (
-    Architecture,
-    check_backbone,
-    check_prompts,
-    known_weights,
-    read_architecture,
-)
+from adaclip.clip.architectures import Architecture, check_backbone, check_prompts, known_weights, read_architecture
+from adaclip.clip.settings import BackboneSettings
 from adaclip.errors import UsageError
-from adaclip.settings import BackboneSettings
 
 
 def test_sizes_are_those_of_the_towers_that_open_clip_makes():
     import open_clip
     import torch
 
-    from adaclip.backbone import _check_architecture
+    from adaclip.clip.backbone import _check_architecture
 
     # Other tests add models of their own to the list.
     folder = Path(open_clip.__file__).with_name("model_configs")
@@ -62,8 +56,8 @@ def test_tags_are_those_of_open_clip():
 def test_nothing_of_it_loads_pytorch():
     lines = (
         "import sys",
-        "from adaclip.architectures import check_backbone",
-        "from adaclip.settings import BackboneSettings",
+        "from adaclip.clip.architectures import check_backbone",
+        "from adaclip.clip.settings import BackboneSettings",
         "check_backbone(BackboneSettings('ViT-L-14-336', 'openai', 518))",
         "sys.exit('torch' in sys.modules)",
     )

@@ -142,7 +142,7 @@ def test_preset_decides_the_activation(tmp_path, quick, preset, expected):
 
 
 def test_corrected_takes_the_activation_of_a_tag(tiny):
-    from adaclip.backbone import _trained_with_quick_gelu
+    from adaclip.clip.backbone import _trained_with_quick_gelu
 
     # OpenAI's weights under the plain name were trained with QuickGELU, LAION's were not.
     assert _trained_with_quick_gelu("ViT-L-14-336", "openai")

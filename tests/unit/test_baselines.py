@@ -8,10 +8,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from adaclip.baselines import PlainCLIP, evaluate_clip
+from adaclip.clip.settings import BackboneSettings
 from adaclip.errors import UsageError
-from adaclip.prompts import sentences
-from adaclip.settings import BackboneSettings, EvaluateSettings
+from adaclip.methods.adaclip.prompts import sentences
+from adaclip.methods.clip.model import PlainCLIP
+from adaclip.metrics.settings import EvaluateSettings
+from adaclip.runs.baselines import evaluate_clip
 
 SIDE = 56
 

@@ -6,8 +6,8 @@ import pytest
 
 from adaclip.data.registry import load_registry
 from adaclip.errors import UsageError
-from adaclip.report.cautions import cautions, facts_of, family, measured_facts, read_cautions
-from adaclip.report.published import literature
+from adaclip.literature.cautions import cautions, facts_of, family, measured_facts, read_cautions
+from adaclip.literature.published import literature
 
 FIGURES = (*literature().figures, *literature().by_category)
 BY_ID = {caution.id: caution for caution in cautions()}

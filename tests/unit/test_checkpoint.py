@@ -12,8 +12,8 @@ import safetensors.torch
 import torch
 
 import adaclip
-from adaclip.checkpoint import PREFIX, UNCHECKED_FORMAT, read_metadata
 from adaclip.errors import AdaclipError, UsageError
+from adaclip.runs.checkpoint import PREFIX, UNCHECKED_FORMAT, read_metadata
 
 OFFICIAL = Path(__file__).parents[1] / "golden" / "official_layout.pth"
 

@@ -5,10 +5,10 @@ import math
 
 import pytest
 
-from adaclip.report.cautions import cautions
-from adaclip.report.compare import Figure, Line, Point, _ranked, compare
-from adaclip.report.published import literature
+from adaclip.literature.cautions import cautions
+from adaclip.literature.published import literature
 from adaclip.report.results import Measured, Results, average
+from adaclip.report.tables.compare import Figure, Line, Point, _ranked, compare
 from tests.inventing import invent
 
 PUBLISHED, MEASURED = Line(0, "p", "published"), Line(1, "m", "measured")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from adaclip.config import Config, load_config, parse_config
 from adaclip.errors import UsageError
+from adaclip.plan.config import Config, load_config, parse_config
 
 BASE: dict[str, Any] = {
     "sets": ["mvtec", "colondb", "isic"],

@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from adaclip.controls import evaluate_control
-from adaclip.settings import EvaluateSettings
+from adaclip.metrics.settings import EvaluateSettings
+from adaclip.runs.controls import evaluate_control
 
 SETTINGS = EvaluateSettings(panels=3)
 

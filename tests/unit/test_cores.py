@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from adaclip import cores
-from adaclip.config import parse_config
 from adaclip.errors import UsageError
+from adaclip.plan.config import parse_config
+from adaclip.system import cores
 
 EXPERIMENT = {"experiments": {"one": {"auxiliary": ["mvtec"], "evaluate": ["visa"]}}}
 
@@ -46,7 +46,10 @@ def test_a_wrong_number_says_what_may_stand_there(key: str, value: object) -> No
 
 
 def test_only_the_cores_that_are_ours_are_counted() -> None:
-    script = "import os, adaclip.cores as c; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); print(c.cores())"
+    script = (
+        "import os; from adaclip.system.cores import cores; "
+        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); print(cores())"
+    )
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "1\n"
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-import adaclip.cost
-from adaclip.config import load_config, parse_config
-from adaclip.cost import Cost, count_images, estimate, planned_jobs
+import adaclip.plan.cost
 from adaclip.data.registry import load_registry
-from adaclip.files import write_json
-from adaclip.plan import make_plan
+from adaclip.plan.config import load_config, parse_config
+from adaclip.plan.cost import Cost, count_images, estimate, planned_jobs
+from adaclip.plan.resolve import make_plan
+from adaclip.system.files import write_json
 
 ROOT = Path(__file__).parents[2]
 BASE = {
@@ -47,7 +47,7 @@ RATES = {
 
 @pytest.fixture(autouse=True)
 def _rates(monkeypatch):
-    monkeypatch.setattr(adaclip.cost, "_rates", lambda: RATES)
+    monkeypatch.setattr(adaclip.plan.cost, "_rates", lambda: RATES)
 
 
 def plan_of(**changes):

@@ -8,8 +8,8 @@ import tempfile
 import pytest
 import torch
 
-from adaclip import device
 from adaclip.errors import UsageError
+from adaclip.runs import device
 
 
 def test_cpu_is_always_there():

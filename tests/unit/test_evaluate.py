@@ -12,13 +12,15 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 import adaclip
+from adaclip.clip.settings import BackboneSettings
 from adaclip.data.rows import read_rows
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.evaluate import evaluate, pixel_f1_max
-from adaclip.features import compute_features, read_features
-from adaclip.judge import SCORES, choose_panels
-from adaclip.metrics import PixelMetrics, image_metrics
-from adaclip.settings import BackboneSettings, EvaluateSettings
+from adaclip.metrics.collect import SCORES
+from adaclip.metrics.kept_maps import choose_panels
+from adaclip.metrics.measures import PixelMetrics, image_metrics
+from adaclip.metrics.settings import EvaluateSettings
+from adaclip.runs.evaluate import evaluate, pixel_f1_max
+from adaclip.runs.features import compute_features, read_features
 
 TINY = BackboneSettings("tiny", image_size=32)
 SETTINGS = EvaluateSettings(batch_size=4, smoothing=2.0, panels=3)

@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 
 import adaclip
+from adaclip.clip.settings import BackboneSettings
 from adaclip.data.rows import read_rows
 from adaclip.errors import AdaclipError
-from adaclip.features import compute_features, read_features
-from adaclip.settings import BackboneSettings
+from adaclip.runs.features import compute_features, read_features
 
 TINY = BackboneSettings("tiny", image_size=56)
 CPU = torch.device("cpu")

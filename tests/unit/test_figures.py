@@ -13,15 +13,15 @@ from PIL import Image
 
 from adaclip.data.manifest import has_images
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.report import groups
-from adaclip.report.cells import DASH
+from adaclip.report import series
 from adaclip.report.document import read_figures_index
 from adaclip.report.figures import _MAKERS, ablation, bars, cost, heatmaps, histograms, ranking, training, write_figures
 from adaclip.report.figures.panels import write_panels
 from adaclip.report.figures.style import LINES, MARKERS, save, use_theme, wrapped
 from adaclip.report.figures.words import listed
-from adaclip.report.names import figure_names, panel_names, wanted_figures
+from adaclip.report.file_names import figure_names, panel_names, wanted_figures
 from adaclip.report.results import Results
+from adaclip.report.tables.cells import DASH
 from tests.inventing import invent, invented
 
 CONFIG = {
@@ -215,7 +215,7 @@ def test_upright_and_falling_stretches_keep_their_highest_point() -> None:
 def test_bars_are_means_with_a_point_for_each_seed(results: Results) -> None:
     figure = bars.draw(results, "mvtec").figure
     axes = figure.axes[0]
-    compared = [one for one in groups.series(results.plan) if "mvtec" in one.by_set]
+    compared = [one for one in series.series(results.plan) if "mvtec" in one.by_set]
     categories = results.categories("transfer_btad", "mvtec")
     heights = [bar.get_height() for bar in axes.containers[0]]
     expected = [100 * results.value("transfer_btad", "mvtec", "image", "auroc", category)[0] for category in categories]
@@ -264,10 +264,10 @@ def test_training_shows_the_mean_loss_of_each_run(results: Results) -> None:
 
 
 def test_cost_compares_over_shared_sets(results: Results) -> None:
-    found = groups.configurations(results.plan)
+    found = series.configurations(results.plan)
     # Plain CLIP lacks HeadCT, which all others have.
     assert [one.title for one in found] == ["J = 1", "J = 2", "J = 4", "BTAD", "CVC-ColonDB"]
-    assert groups.common_sets(found, results.plan) == ["mvtec", "headct", "tn3k"]
+    assert series.common_sets(found, results.plan) == ["mvtec", "headct", "tn3k"]
     drawn = cost.draw(results)
     axes = drawn.figure.axes[0]
     expected = np.mean([results.value("depth_1", name, "image", "auroc")[0] for name in ("mvtec", "headct")])
@@ -300,13 +300,13 @@ def test_a_level_without_figures_is_said(tmp_path: Path) -> None:
 def test_many_experiments_are_compared_by_method() -> None:
     experiments = [
         {"name": f"e{i}", "title": f"E {i}", "method": "adaclip", "evaluate": ["b", "a"] if i else ["a"]}
-        for i in range(groups.MANY)
+        for i in range(series.MANY)
     ]
     few = {"experiments": experiments}
-    assert [one.key for one in groups.series(few)] == [f"e{i}" for i in range(groups.MANY)]
+    assert [one.key for one in series.series(few)] == [f"e{i}" for i in range(series.MANY)]
     many = {"experiments": [*experiments, {**experiments[0], "name": "clip", "method": "clip"}]}
-    assert [one.key for one in groups.series(many)] == ["adaclip", "clip"]
-    assert {name: e["name"] for name, e in groups.series(many)[0].by_set.items()} == {"a": "e0", "b": "e1"}
+    assert [one.key for one in series.series(many)] == ["adaclip", "clip"]
+    assert {name: e["name"] for name, e in series.series(many)[0].by_set.items()} == {"a": "e0", "b": "e1"}
 
 
 def test_a_damaged_history_is_one_line(plan_file: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from adaclip.errors import AdaclipError
-from adaclip.files import check_writable, read_json, sha256_of, work_folder, write_json, write_text, write_whole
+from adaclip.system.files import check_writable, read_json, sha256_of, work_folder, write_json, write_text, write_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -54,7 +54,7 @@ def test_a_failure_leaves_the_earlier_file(tmp_path):
 
 KILLED = """
 import os, signal, sys
-from adaclip.files import work_folder, write_whole
+from adaclip.system.files import work_folder, write_whole
 with write_whole(sys.argv[1]) as part, work_folder(sys.argv[2]) as work:
     part.write_text("half")
     (work / "half").write_text("half")
@@ -94,8 +94,8 @@ import resource, signal, sys, torch
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 import adaclip
-from adaclip.files import write_text
-from adaclip.tensors import write_tensors
+from adaclip.system.files import write_text
+from adaclip.system.tensors import write_tensors
 model = adaclip.AdaCLIP(adaclip.load_backbone("tiny", image_size=32))
 folder = sys.argv[1]
 for write in (

@@ -6,7 +6,7 @@ import pytest
 import torch
 from sklearn.cluster import KMeans
 
-from adaclip.fusion import cluster, fuse
+from adaclip.methods.adaclip.fusion import cluster, fuse
 
 
 def blobs(batch: int, centres: int, each: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from adaclip.data.rows import Row
-from adaclip.judge import PANEL_SIDE, Judge, Panels, PixelJudge
+from adaclip.metrics.collect import Judge, PixelJudge
+from adaclip.metrics.kept_maps import PANEL_SIDE, Panels
 
 SIDE = 8
 

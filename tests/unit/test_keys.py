@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from adaclip.cli import main
-from adaclip.config import parse_config
 from adaclip.data.registry import load_registry
-from adaclip.keys import BEGIN, END, keys, write_keys
-from adaclip.plan import make_plan
-from adaclip.schema import load_schema
+from adaclip.plan.config import parse_config
+from adaclip.plan.reference import BEGIN, END, keys, write_keys
+from adaclip.plan.resolve import make_plan
+from adaclip.system.schema import load_schema
 
 PAGE = Path(__file__).parents[2] / "config" / "README.md"
 #: What the examples of the page build on.

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adaclip.report.cautions import cautions
-from adaclip.report.compare import Figure
-from adaclip.report.leaderboard import Entry, leaderboard, ranks_of
-from adaclip.report.published import literature
+from adaclip.literature.cautions import cautions
+from adaclip.literature.published import literature
 from adaclip.report.results import Results
+from adaclip.report.tables.compare import Figure
+from adaclip.report.tables.leaderboard import Entry, leaderboard, ranks_of
 from tests.inventing import ROOT
 
 PUBLISHED = pd.read_csv(ROOT / "config" / "published.csv")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from adaclip.data.leakage import overlap_of, overlaps, refuse_leakage, refuse_overlap
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.leakage import overlap_of, overlaps, refuse_leakage, refuse_overlap
 
 
 @pytest.fixture

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 from adaclip.errors import AdaclipError
-from adaclip.locking import alone
+from adaclip.system.locking import alone
 
 HOLD = """
-import sys, pathlib, adaclip.locking as l
+import sys, pathlib, adaclip.system.locking as l
 with l.alone(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     input()
 """
 ADD = """
-import sys, pathlib, adaclip.locking as l
+import sys, pathlib, adaclip.system.locking as l
 path = pathlib.Path(sys.argv[1])
 for _ in range(50):
     with l.alone(path.with_name('.lock')):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from adaclip.losses import SMOOTH, dice_loss, focal_loss, training_loss
+from adaclip.methods.losses import SMOOTH, dice_loss, focal_loss, training_loss
 
 
 def drawn(*shape: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

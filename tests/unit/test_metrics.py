@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy.ndimage import label
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
-from adaclip import sketch
 from adaclip.errors import AdaclipError
-from adaclip.metrics import PixelMetrics, UndefinedMetricWarning, image_curves, image_metrics
+from adaclip.metrics import sorted_scores
+from adaclip.metrics.measures import PixelMetrics, UndefinedMetricWarning, image_curves, image_metrics
 
 TOLERANCE = 0.00005  # 0.005 points
 
@@ -106,11 +106,11 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize("capacity", [sketch.CAPACITY, 4096], ids=["one by one", "thinned"])
+@pytest.mark.parametrize("capacity", [sorted_scores.CAPACITY, 4096], ids=["one by one", "thinned"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_agrees_with_scikit_learn(kind, capacity, monkeypatch):
     masks, maps = scenes(kind, np.random.default_rng(7))
-    monkeypatch.setattr(sketch, "CAPACITY", capacity)
+    monkeypatch.setattr(sorted_scores, "CAPACITY", capacity)
     meter = PixelMetrics()
     for mask, scores in zip(masks, maps, strict=True):
         meter.update(mask, scores)
@@ -132,7 +132,7 @@ def test_thinning_many_pixels_with_many_and_few_positives(kind, share, monkeypat
     rng = np.random.default_rng(3)
     masks, maps = scenes(kind, rng, count=12, side=256)
     masks &= rng.random(masks.shape) < share
-    monkeypatch.setattr(sketch, "CAPACITY", 1 << 18)
+    monkeypatch.setattr(sorted_scores, "CAPACITY", 1 << 18)
     meter = PixelMetrics()
     meter.update(masks, maps)
     assert len(meter._negatives._values) < 0.8 * masks.size
@@ -143,7 +143,7 @@ def test_thinning_many_pixels_with_many_and_few_positives(kind, share, monkeypat
 
 def test_memory_does_not_grow_with_the_number_of_images(monkeypatch):
     rng = np.random.default_rng(0)
-    monkeypatch.setattr(sketch, "CAPACITY", 1 << 16)
+    monkeypatch.setattr(sorted_scores, "CAPACITY", 1 << 16)
     meter = PixelMetrics()
     kept = []
     for _ in range(40):

@@ -9,7 +9,7 @@ import torch
 
 import adaclip
 from adaclip.errors import UsageError
-from adaclip.model import SCALE
+from adaclip.methods.adaclip.model import SCALE
 
 TYPES, BRANCHES = ("S", "D", "SD", "none"), ("V", "L", "VL", "none")
 CATEGORIES = ["bolt", "metal nut", "bolt", "pipe-fryum", "screw"]

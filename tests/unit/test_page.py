@@ -16,8 +16,8 @@ from PIL import Image
 from adaclip.errors import AdaclipError
 from adaclip.report.document import Cell, Column, FigureDoc, TableDoc, write_figures_index, write_tables_index
 from adaclip.report.environment import write_environment
-from adaclip.report.headline import headline
-from adaclip.report.page import write_page
+from adaclip.report.page.headline import headline
+from adaclip.report.page.write import write_page
 from adaclip.report.panels import panels_of
 from adaclip.report.results import Results
 from tests.inventing import invent

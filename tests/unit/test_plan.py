@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from adaclip.config import parse_config
 from adaclip.data.registry import load_registry
 from adaclip.errors import UsageError
-from adaclip.plan import Plan, make_plan, part_document, plan_document, targets
+from adaclip.plan.config import parse_config
+from adaclip.plan.resolve import Plan, make_plan, part_document, plan_document, targets
 
 BASE: dict[str, Any] = {
     "sets": ["mvtec", "visa", "headct", "isic", "colondb"],

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 import adaclip
-from adaclip.preprocessing import MEAN, STD
+from adaclip.data.preprocessing import MEAN, STD
 
 
 def test_a_plain_colour_is_scaled_and_normalised():

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adaclip.beforehand import plan_of
 from adaclip.cli import build_parser
 from adaclip.cli.snakemake import words_of
-from adaclip.config import load_config
 from adaclip.data.registry import public_facts
-from adaclip.plan import plan_document, targets
-from adaclip.reading import parse_yaml
+from adaclip.plan.beforehand import plan_of
+from adaclip.plan.config import load_config
+from adaclip.plan.resolve import plan_document, targets
+from adaclip.system.reading import parse_yaml
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("", "docs", "docs/datasets", "config")

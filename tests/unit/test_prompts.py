@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from adaclip.prompts import DynamicPrompts, Projections, StaticPrompts, combine, sentences
+from adaclip.methods.adaclip.prompts import DynamicPrompts, Projections, StaticPrompts, combine, sentences
 
 
 def test_sentences_of_a_class():

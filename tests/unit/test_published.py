@@ -7,8 +7,8 @@ import pytest
 
 from adaclip.data.registry import load_registry
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.report.cautions import cautions, facts_of
-from adaclip.report.published import (
+from adaclip.literature.cautions import cautions, facts_of
+from adaclip.literature.published import (
     CATEGORY_COLUMNS,
     COLUMNS,
     LITERATURE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adaclip.errors import UsageError
-from adaclip.reading import check_plain, parse_json, parse_yaml, read_yaml
+from adaclip.system.reading import check_plain, parse_json, parse_yaml, read_yaml
 
 
 @pytest.mark.parametrize(

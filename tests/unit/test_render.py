@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from adaclip.report.cells import DASH, MINUS, Notes, points, signed
 from adaclip.report.document import Cell, Column, TableDoc
-from adaclip.report.render import LONG, latex, latex_text, markdown
+from adaclip.report.tables.cells import DASH, MINUS, Notes, points, signed
+from adaclip.report.tables.render import LONG, latex, latex_text, markdown
 from tests.latex import check_latex, compile_latex, needs_pdflatex
 
 TABLE = TableDoc(

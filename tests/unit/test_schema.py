@@ -6,8 +6,10 @@ import jsonschema
 import pytest
 
 from adaclip.errors import UsageError
-from adaclip.schema import SCHEMAS, load_schema, validate
-from adaclip.settings import EvaluateSettings, ModelSettings, TrainSettings, as_dict, settings
+from adaclip.methods.adaclip.settings import ModelSettings, TrainSettings
+from adaclip.metrics.settings import EvaluateSettings
+from adaclip.system.schema import SCHEMAS, load_schema, validate
+from adaclip.system.settings import as_dict, settings
 
 NAMES = sorted(path.name.removesuffix(".schema.yaml") for path in SCHEMAS.glob("*.schema.yaml"))
 

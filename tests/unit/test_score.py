@@ -10,10 +10,11 @@ import torch
 from PIL import Image
 
 import adaclip
+from adaclip.clip.settings import BackboneSettings
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.score import score_folder
-from adaclip.settings import BackboneSettings, EvaluateSettings
-from adaclip.smoothing import Smoother
+from adaclip.methods.smoothing import Smoother
+from adaclip.metrics.settings import EvaluateSettings
+from adaclip.runs.score import score_folder
 
 TINY = BackboneSettings("tiny", image_size=32)
 SETTINGS = EvaluateSettings(batch_size=2, smoothing=2.0)

@@ -19,7 +19,7 @@ from adaclip.data.prepare import prepare
 from adaclip.data.registry import load_registry
 from adaclip.data.simulate import SIMULATED, draw_tree, simulate
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.files import sha256_of
+from adaclip.system.files import sha256_of
 
 IMAGES, SIZE, SEED = 6, 64, 3
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from adaclip.smoothing import Smoother
+from adaclip.methods.smoothing import Smoother
 
 
 @pytest.mark.parametrize(("side", "sigma"), [(56, 4.0), (20, 4.0), (8, 4.0), (33, 1.5)])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adaclip.data.sniff import ends_well, kind_of, kind_of_file, page_title
+from adaclip.system.sniff import ends_well, kind_of, kind_of_file, page_title
 
 
 def tar(format: int) -> bytes:

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adaclip.report import measured, tables
 from adaclip.report.document import read_tables_index
-from adaclip.report.names import metric_names, table_names
+from adaclip.report.file_names import metric_names, table_names
 from adaclip.report.results import Results
-from adaclip.report.tables import write_tables
+from adaclip.report.tables import measured, write
+from adaclip.report.tables.write import write_tables
 from tests.inventing import LEVELS, invented
 from tests.latex import check_latex, compile_latex, needs_pdflatex
 from tests.tables_anew import (
@@ -33,7 +33,7 @@ from tests.tables_anew import (
 
 @pytest.fixture(scope="module")
 def written(paper, tmp_path_factory):
-    """The folder of tables."""
+    """The folder of write."""
     out = tmp_path_factory.mktemp("written")
     write_tables(paper, out / "tables", out / "summary.json", out / "metrics")
     return out
@@ -73,7 +73,7 @@ def test_all_results_have_their_values(documents, plan):
 )
 def test_two_exchanged_columns_are_noticed(results, plan, monkeypatch, layout, first, second):
     """The check above would fail if the code put figures under each other's heading."""
-    original = getattr(tables, layout)
+    original = getattr(write, layout)
 
     def exchanged(*arguments):
         columns, rows, marked = original(*arguments)
@@ -84,7 +84,7 @@ def test_two_exchanged_columns_are_noticed(results, plan, monkeypatch, layout, f
     table = next(table for table in plan["tables"] if f"_by_{table['by']}" == layout)
     assert_table = partial(CHECKS[table["by"]], plan, table)
     assert_table(paper_table(results, table))
-    monkeypatch.setattr(tables, layout, exchanged)
+    monkeypatch.setattr(write, layout, exchanged)
     with pytest.raises(AssertionError):
         assert_table(paper_table(results, table))
 
@@ -99,8 +99,8 @@ def test_two_exchanged_metrics_are_noticed_in_all_results(results, plan, monkeyp
 
 
 def paper_table(results, table):
-    comparison = tables.compare(table, results, tables.Literature(), tables.cautions())
-    return tables.paper_table(table, comparison, results)
+    comparison = write.compare(table, results, write.Literature(), write.cautions())
+    return write.paper_table(table, comparison, results)
 
 
 def test_averages_ranks_and_marks_of_table_1(written, documents, plan):

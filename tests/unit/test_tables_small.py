@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from adaclip.report.document import read_tables_index
-from adaclip.report.tables import write_tables
+from adaclip.report.tables.write import write_tables
 from tests.inventing import invent
 
 SMALL = {

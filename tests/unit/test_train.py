@@ -12,13 +12,15 @@ import pytest
 import torch
 
 import adaclip
-from adaclip.checkpoint import read_metadata
-from adaclip.device import computing
+from adaclip.clip.settings import BackboneSettings
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.features import compute_features
-from adaclip.selection import Selection
-from adaclip.settings import BackboneSettings, EvaluateSettings, ModelSettings, TrainSettings
-from adaclip.train import HISTORY, Source, train
+from adaclip.methods.adaclip.settings import ModelSettings, TrainSettings
+from adaclip.metrics.settings import EvaluateSettings
+from adaclip.runs.checkpoint import read_metadata
+from adaclip.runs.device import computing
+from adaclip.runs.features import compute_features
+from adaclip.runs.selection import Selection
+from adaclip.runs.train import HISTORY, Source, train
 
 TINY = BackboneSettings("tiny", image_size=32)
 MODEL = ModelSettings(prompt_depth=2, prompt_length=2, clusters=2)
@@ -156,7 +158,7 @@ def test_selection_keeps_the_best_epoch_and_marks_it(source, tmp_path, monkeypat
         states.append({name: value.clone() for name, value in model.state_dict().items()})
         return next(values)
 
-    monkeypatch.setattr("adaclip.selection.pixel_f1_max", judge)
+    monkeypatch.setattr("adaclip.runs.selection.pixel_f1_max", judge)
     path = run(tmp_path / "out", [toy], settings, selection=chosen)
     provenance = read_metadata(path)["provenance"]
     assert provenance["selection"] == "chosen"
@@ -250,7 +252,7 @@ def test_half_precision_on_a_cpu_is_refused(source, tmp_path):
 
 
 def test_the_loss_is_measured_in_full_precision(source, tmp_path, monkeypatch):
-    from adaclip import train as module
+    from adaclip.runs import train as module
 
     seen = []
     original = module.training_loss

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from adaclip.data.damage import verify_data
-from adaclip.faults import Checked
-from adaclip.records import FOLDER
-from adaclip.verify import DIARIES, verify_results
+from adaclip.system.faults import Checked
+from adaclip.system.records import FOLDER
+from adaclip.upkeep.verify import DIARIES, verify_results
 from tests.workflow.project import Project, make_project
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]

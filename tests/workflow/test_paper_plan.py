@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from adaclip.cli import main
-from adaclip.config import load_config
 from adaclip.data.registry import load_registry
-from adaclip.plan import make_plan, plan_document, targets
+from adaclip.plan.config import load_config
+from adaclip.plan.resolve import make_plan, plan_document, targets
 
 pytestmark = pytest.mark.workflow
 

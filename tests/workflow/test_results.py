@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adaclip.files import read_json
+from adaclip.system.files import read_json
 from tests.workflow.project import Project
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]

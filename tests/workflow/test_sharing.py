@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from adaclip.data.damage import verify_data
-from adaclip.verify import verify_results
+from adaclip.upkeep.verify import verify_results
 from tests.workflow.project import ROOT, Project
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]

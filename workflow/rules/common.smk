@@ -14,25 +14,25 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from adaclip.beforehand import plan_of
+from adaclip.plan.beforehand import plan_of
 from adaclip.cli.snakemake import end, name_of
-from adaclip.config import TOGETHER, extend, parse_config, read_configs
-from adaclip.settings import as_dict
-from adaclip.cores import processes_of_a_reader, threads_of_a_model
+from adaclip.plan.config import TOGETHER, extend, parse_config, read_configs
+from adaclip.system.settings import as_dict
+from adaclip.system.cores import processes_of_a_reader, threads_of_a_model
 from adaclip.data.fetched import FETCHED, drop_void_receipt, state
 from adaclip.data.licences import how_to_accept, not_accepted
 from adaclip.data.manifest import has_images
 from adaclip.data.registry import fetching_facts, public_facts, reading_facts
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.paths import expand_paths
-from adaclip.plan import part_document, plan_document, targets
-from adaclip.provenance import code_digest
-from adaclip.records import forget, keep_records
-from adaclip.report import groups
-from adaclip.report.names import figure_names, metric_names, panel_names, table_names
-from adaclip.results_folder import refuse_other
-from adaclip.stale import tidy
-from adaclip.verify import record_diaries
+from adaclip.system.paths import expand_paths
+from adaclip.plan.resolve import part_document, plan_document, targets
+from adaclip.system.digests import code_digest
+from adaclip.system.records import forget, keep_records
+from adaclip.report import series
+from adaclip.report.file_names import figure_names, metric_names, panel_names, table_names
+from adaclip.upkeep.folder import refuse_other
+from adaclip.upkeep.stale import tidy
+from adaclip.upkeep.verify import record_diaries
 
 # Snakemake drops the first of two equal keys, and reads numbers in --config as texts: what it read is not used. Every
 # file is read again, strictly, with --config on top. Only a workflow that has this one as a module gives its own values.
@@ -108,7 +108,7 @@ def has_pictures(name):
     return not Path(manifest_of(name)).is_file() or has_images(manifest_of(name))
 
 
-SHOWN = groups.shown(DOCUMENT)
+SHOWN = series.shown(DOCUMENT)
 PANELS = [f"{RESULTS}/figures/panels/{file}" for name in SHOWN if has_pictures(name) for file in panel_names(name)]
 
 

@@ -9,7 +9,7 @@ import logging
 from snakemake.logging import logger as snakemake_logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from adaclip.cost import count_images, estimate
+from adaclip.plan.cost import count_images, estimate
 
 
 class CostPrinter(logging.Handler):

@@ -35,7 +35,7 @@ rule evaluate:
         evaluation=settings(CONFIG.evaluation),
         overlap=CONFIG.leakage,
         device=RUNTIME["device"],
-        code=code_digest("adaclip.evaluate"),
+        code=code_digest("adaclip.runs.evaluate"),
     shell:
         "adaclip evaluate"
         " --checkpoint {input.checkpoint:q}"
@@ -83,7 +83,7 @@ rule baseline:
         evaluation=settings(CONFIG.evaluation),
         device=RUNTIME["device"],
         code=lambda wildcards: code_digest(
-            "adaclip.baselines" if method_of(wildcards) == "clip" else "adaclip.controls"
+            "adaclip.runs.baselines" if method_of(wildcards) == "clip" else "adaclip.runs.controls"
         ),
     shell:
         "adaclip baseline"

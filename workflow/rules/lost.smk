@@ -6,7 +6,7 @@ Writes: nothing.
 
 from snakemake.logging import logger as snakemake_logger
 
-from adaclip import lost
+from adaclip.upkeep import lost
 
 
 def lists_of_lost():

@@ -27,7 +27,7 @@ rule part:
         document=lambda wildcards: json.dumps(PARTS[wildcards.part], sort_keys=True),
         tables=lambda wildcards, output: str(Path(output.tables).parent),
         figures=lambda wildcards, output: str(Path(output.figures).parent),
-        code=code_digest("adaclip.plan", "adaclip.report.tables", "adaclip.report.figures"),
+        code=code_digest("adaclip.plan.resolve", "adaclip.report.tables.write", "adaclip.report.figures"),
     shell:
         "( adaclip part {wildcards.part:q}"
         " --plan {input.plan:q}"

@@ -32,7 +32,7 @@ rule plan:
         config=lambda wildcards: json.dumps(config),
         name=CONFIG.source,
         document=lambda wildcards: json.dumps(DOCUMENT, sort_keys=True),
-        code=code_digest("adaclip.plan"),
+        code=code_digest("adaclip.plan.resolve"),
     shell:
         "adaclip plan" " --config {params.config:q}" " --name {params.name:q}" " --out {output:q}" " > {log:q} 2>&1"
 
@@ -57,7 +57,7 @@ rule tables:
     params:
         out=lambda wildcards, output: str(Path(output.summary).with_name("tables")),
         metrics=lambda wildcards, output: str(Path(output.summary).with_name("metrics")),
-        code=code_digest("adaclip.report.tables"),
+        code=code_digest("adaclip.report.tables.write"),
     shell:
         "adaclip tables"
         " --plan {input.plan:q}"
@@ -158,7 +158,7 @@ rule report:
         "../../environment.yml"
     threads: 1
     params:
-        code=code_digest("adaclip.report.page"),
+        code=code_digest("adaclip.report.page.write"),
     shell:
         "adaclip report"
         " --plan {input.plan:q}"

@@ -25,7 +25,7 @@ rule features:
     params:
         backbone=lambda wildcards: settings(CONFIG.backbones[wildcards.backbone]),
         device=RUNTIME["device"],
-        code=code_digest("adaclip.features"),
+        code=code_digest("adaclip.runs.features"),
     shell:
         "adaclip features"
         " --backbone {params.backbone:q}"
@@ -66,7 +66,7 @@ rule train:
         train=lambda wildcards: settings(experiment_of(wildcards.run).train),
         evaluation=lambda wildcards: (settings(CONFIG.evaluation) if selection_of(wildcards) else "{}"),
         device=RUNTIME["device"],
-        code=lambda wildcards: code_digest("adaclip.train", *["adaclip.selection"] * len(selection_of(wildcards))),
+        code=lambda wildcards: code_digest("adaclip.runs.train", *["adaclip.runs.selection"] * len(selection_of(wildcards))),
     shell:
         "adaclip train"
         " --name {wildcards.run:q}"

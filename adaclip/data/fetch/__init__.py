@@ -14,12 +14,12 @@ from adaclip.data.fetch.http import Request, download
 from adaclip.data.fetch.kaggle import kaggle
 from adaclip.data.fetch.network import Network, SourceError, session_for
 from adaclip.data.fetch.partial import leftovers
-from adaclip.data.fetched import DRAWN, DRAWN_NOTE, NOTE, Archive, is_drawn, own_files, read_note, write_note
+from adaclip.data.fetched import Archive, DRAWN, DRAWN_NOTE, NOTE, is_drawn, own_files, read_note, write_note
 from adaclip.data.licences import how_to_accept, licence_of, not_accepted
 from adaclip.data.registry import Dataset, File, Source, chosen_sources
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.files import remove, sha256_of
-from adaclip.locking import alone
+from adaclip.system.files import remove, sha256_of
+from adaclip.system.locking import alone
 
 
 @dataclass(frozen=True)

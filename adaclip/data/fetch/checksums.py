@@ -10,8 +10,8 @@ import yaml
 
 from adaclip.data.fetched import Archive
 from adaclip.errors import AdaclipError
-from adaclip.files import write_text
-from adaclip.locking import alone
+from adaclip.system.files import write_text
+from adaclip.system.locking import alone
 
 _HEADER = """\
 # SHA-256 of archives whose publishers state none, as they were when someone first fetched them for this repository.

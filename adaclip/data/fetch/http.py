@@ -14,10 +14,10 @@ import urllib3
 from adaclip.data.fetch.network import BROKEN, Network, PassingError, SourceError, ask, patiently, reason_of
 from adaclip.data.fetch.partial import Origin, Partial
 from adaclip.data.registry import File
-from adaclip.data.sniff import HEAD, ends_well, kind_of, kind_of_file, page_title
+from adaclip.system.sniff import HEAD, ends_well, kind_of, kind_of_file, page_title
 from adaclip.errors import AdaclipError
-from adaclip.files import sha256_of
-from adaclip.progress import progress
+from adaclip.system.files import sha256_of
+from adaclip.system.progress import progress
 
 #: Bytes that are read at once at most.
 _CHUNK = 1 << 20

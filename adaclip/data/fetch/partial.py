@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adaclip.errors import AdaclipError
-from adaclip.files import remove, write_json
+from adaclip.system.files import remove, write_json
 
 SUFFIX = ".part"
 

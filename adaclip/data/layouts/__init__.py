@@ -18,7 +18,7 @@ from adaclip.data.layouts.kinds import plain
 from adaclip.data.layouts.tree import TITLES, Tree, read_tree, recognise_tree
 from adaclip.data.layouts.unused import archive_notes, other_notes, unread_reason, unused_notes
 from adaclip.data.layouts.walking import Folder, folders_below
-from adaclip.data.options import Options, options_of
+from adaclip.data.reading_options import Options, options_of
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError, UsageError
 

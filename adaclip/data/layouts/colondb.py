@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from adaclip.data.layouts.common import Item, Reading, images_in, only_category
-from adaclip.data.options import Options
+from adaclip.data.reading_options import Options
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from adaclip.data.csvfile import read_sheet
 from adaclip.data.decode import SUFFIXES
-from adaclip.data.options import Options
+from adaclip.data.reading_options import Options
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
 

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from adaclip.data.layouts.common import Item, Reading, child, images_in, known_category, pair, subfolders
-from adaclip.data.options import Options
+from adaclip.data.reading_options import Options
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
 

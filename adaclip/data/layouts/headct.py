@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from adaclip.data.layouts.common import Item, Reading, images_in, only_category, read_table, subfolders
-from adaclip.data.options import Options
+from adaclip.data.reading_options import Options
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from adaclip.data.decode import open_mask
 from adaclip.data.layouts.common import Item, Reading, images_in, only_category, pair, subfolders
-from adaclip.data.options import Options
+from adaclip.data.reading_options import Options
 from adaclip.data.registry import Dataset
 
 TITLE = "KolektorSDD items (<item>/<part>.jpg, <item>/<part>_label.bmp)"

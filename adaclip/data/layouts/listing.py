@@ -20,7 +20,7 @@ from adaclip.data.layouts.records import reading_of
 from adaclip.data.listed import Record, mentions_image, names_image
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
-from adaclip.wording import counted
+from adaclip.system.wording import counted
 
 #: The layouts that read listings, with the suffixes of their files.
 LAYOUTS = {"csv": (".csv", ".tsv"), "meta": (".json", ".jsonl", ".ndjson")}

@@ -12,7 +12,7 @@ from adaclip.data.layouts import kinds
 from adaclip.data.listed import Record
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
-from adaclip.wording import counted, noun
+from adaclip.system.wording import counted, noun
 
 SPLITS = ("train", "test")
 #: In the place of a mask: the image is anomalous, and nobody has drawn where.

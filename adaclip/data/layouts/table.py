@@ -10,7 +10,7 @@ from pathlib import Path
 
 from adaclip.data.layouts import listing
 from adaclip.data.layouts.common import Reading
-from adaclip.data.options import Options
+from adaclip.data.reading_options import Options
 from adaclip.data.registry import Dataset
 
 TITLE = "images listed by manifest.csv"

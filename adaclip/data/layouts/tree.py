@@ -23,7 +23,7 @@ from adaclip.data.layouts.leaves import Leaf, leaves_of, stem_of, with_kinds
 from adaclip.data.layouts.pairing import check_complete, pair_all, partners_of_masks
 from adaclip.data.layouts.roles import role_of
 from adaclip.data.layouts.walking import Folder
-from adaclip.data.options import Options
+from adaclip.data.reading_options import Options
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adaclip.data.decode import SUFFIXES, UNREAD
 from adaclip.data.layouts.common import is_hidden
-from adaclip.data.sniff import is_picture
+from adaclip.system.sniff import is_picture
 from adaclip.errors import AdaclipError
 
 #: Deeper than this nobody lays out images; a folder that holds itself through a link is stopped by it too.

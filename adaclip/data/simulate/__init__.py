@@ -14,7 +14,7 @@ from adaclip.data.simulate import by_label, folders, inspection, lesion_sets
 from adaclip.data.simulate.archive import pack
 from adaclip.data.simulate.tree import Order, Tree
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.files import sha256_of, work_folder, write_text
+from adaclip.system.files import sha256_of, work_folder, write_text
 
 SIMULATED: dict[str, Callable[[Order, Tree], None]] = {
     "mvtec": folders.mvtec,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from adaclip.errors import AdaclipError
-from adaclip.files import write_whole
+from adaclip.system.files import write_whole
 
 #: The earliest time that a zip archive can hold.
 TIME = (1980, 1, 1, 0, 0, 0)

@@ -8,7 +8,7 @@ from pathlib import Path
 from adaclip.report.document import write_figures_index
 from adaclip.report.figures import ablation, bars, cost, heatmaps, histograms, ranking, training
 from adaclip.report.figures.style import Drawn, mark_simulated, save, use_theme
-from adaclip.report.names import wanted_figures
+from adaclip.report.file_names import wanted_figures
 from adaclip.report.results import Results
 from adaclip.report.stored import read_scores
 

@@ -8,12 +8,12 @@ import matplotlib.lines
 import matplotlib.ticker
 import numpy as np
 
+from adaclip.metrics.names import METRICS
 from adaclip.report.figures.style import COLOURS, MARKERS, SMALL, Drawn, grid, legend_below, style_of
 from adaclip.report.figures.words import SPREAD, listed, percent, sources
-from adaclip.report.groups import Experiment
-from adaclip.report.names import METRICS
 from adaclip.report.results import Measured, Results, average
-from adaclip.wording import noun
+from adaclip.report.series import Experiment
+from adaclip.system.wording import noun
 
 
 def draw(results: Results, name: str) -> Drawn:

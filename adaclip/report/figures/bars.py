@@ -9,13 +9,13 @@ import matplotlib.patches
 import pandas as pd
 import seaborn as sns
 
-from adaclip.report.cells import DASH
+from adaclip.metrics.names import METRICS
 from adaclip.report.figures.style import COLOURS, HATCHES, SMALL, Drawn, grid, legend_below, nothing, wrapped
 from adaclip.report.figures.words import percent, sources
-from adaclip.report.groups import series
-from adaclip.report.names import METRICS
 from adaclip.report.results import Results
-from adaclip.wording import counted
+from adaclip.report.series import series
+from adaclip.report.tables.cells import DASH
+from adaclip.system.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,13 +13,13 @@ import matplotlib.lines
 import matplotlib.ticker
 
 from adaclip.errors import AdaclipError
+from adaclip.metrics.names import METRICS
 from adaclip.report.figures.style import COLOURS, GREY, MARKERS, SMALL, Drawn, grid, legend_below, nothing
 from adaclip.report.figures.words import percent, sources
-from adaclip.report.groups import Configuration, Experiment, common_sets, configurations
-from adaclip.report.names import METRICS
 from adaclip.report.results import Results, average
+from adaclip.report.series import Configuration, Experiment, common_sets, configurations
 from adaclip.report.stored import MEND, read_cost
-from adaclip.wording import counted
+from adaclip.system.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,13 +12,13 @@ import numpy.typing as npt
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from adaclip.report.cells import DASH
+from adaclip.metrics.names import METRICS
 from adaclip.report.figures.style import SMALL, WIDTH, Drawn, nothing, wrapped
 from adaclip.report.figures.words import percent, sources
-from adaclip.report.groups import Experiment, transfer
-from adaclip.report.names import METRICS
 from adaclip.report.results import Results
-from adaclip.wording import counted
+from adaclip.report.series import Experiment, transfer
+from adaclip.report.tables.cells import DASH
+from adaclip.system.wording import counted
 
 HATCH = "////"
 Floats = npt.NDArray[np.float64]

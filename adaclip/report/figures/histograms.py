@@ -10,8 +10,8 @@ import seaborn as sns
 
 from adaclip.report.figures.style import ANOMALOUS, NORMAL, Drawn, grid, label_outer, legend_below, wrapped
 from adaclip.report.figures.words import sources
-from adaclip.report.groups import series
 from adaclip.report.results import Evaluation, Results
+from adaclip.report.series import series
 from adaclip.report.stored import read_scores
 
 KINDS = ((0, "normal", NORMAL, ""), (1, "anomalous", ANOMALOUS, "///"))

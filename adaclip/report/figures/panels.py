@@ -16,14 +16,14 @@ from PIL import Image
 
 from adaclip.data.manifest import has_images, read_manifest
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.files import write_text
 from adaclip.report.document import FigureDoc, write_figures_index
 from adaclip.report.figures.style import SMALL, WIDTH, save, use_theme, wrapped
 from adaclip.report.figures.words import settings_of
-from adaclip.report.groups import shown
 from adaclip.report.panels import OPACITY, Kept, coloured, fit, limits, mask_of, picture_of, read_kept
 from adaclip.report.results import Results
-from adaclip.wording import counted
+from adaclip.report.series import shown
+from adaclip.system.files import write_text
+from adaclip.system.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +81,7 @@ def write_panels(plan_file: Path, name: str, out: Path) -> None:
 
 
 def _choice(rows: pd.DataFrame, kept: Sequence[Kept]) -> str:
-    """How the images were chosen; see `adaclip.judge.Panels`."""
+    """How the images were chosen; see `adaclip.metrics.collect.Panels`."""
     if not any(one.role != "sample" for one in kept):
         return "They are spread over the set and chosen by no score."
     masked = bool(rows["mask"].ne("").any())

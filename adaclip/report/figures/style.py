@@ -18,10 +18,10 @@ import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from adaclip.files import write_whole
 from adaclip.report.document import FigureDoc
 from adaclip.report.figures.words import Origin
 from adaclip.report.results import SIMULATED
+from adaclip.system.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

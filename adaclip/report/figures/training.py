@@ -13,10 +13,10 @@ import pandas as pd
 
 from adaclip.report.figures.style import COLOURS, Drawn, grid, label_outer, legend_below, style_of, wrapped
 from adaclip.report.figures.words import SPREAD, sources
-from adaclip.report.groups import Experiment, series
 from adaclip.report.results import Results
+from adaclip.report.series import Experiment, series
 from adaclip.report.stored import read_history
-from adaclip.wording import counted
+from adaclip.system.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adaclip.report.groups import Experiment
 from adaclip.report.results import Results
-from adaclip.wording import noun
+from adaclip.report.series import Experiment
+from adaclip.system.wording import noun
 
 #: So many names are written out.
 LISTED = 4

@@ -1,0 +1,1 @@
+"""CLIP, frozen: the only room that knows open_clip."""

@@ -1,0 +1,1 @@
+"""Methods of zero-shot anomaly detection, one folder for each."""

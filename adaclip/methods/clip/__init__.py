@@ -1,0 +1,1 @@
+"""CLIP as it is."""

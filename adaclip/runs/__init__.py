@@ -1,0 +1,1 @@
+"""Training, evaluating and scoring, one job at a time."""

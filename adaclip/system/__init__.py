@@ -1,0 +1,1 @@
+"""What any program needs: files, processes, reading, checking. Knows nothing of images or models."""

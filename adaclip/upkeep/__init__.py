@@ -1,0 +1,1 @@
+"""What stands in a results folder: whose it is, what is stale, lost or damaged."""
