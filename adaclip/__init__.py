@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adaclip import metrics
-    from adaclip.clip.backbone import Backbone, load_backbone
+    from adaclip.clip.backbone import Backbone
+    from adaclip.clip.load import load_backbone
     from adaclip.data.preprocessing import preprocess, preprocess_mask
-    from adaclip.methods.adaclip.model import AdaCLIP, Prediction
+    from adaclip.methods.adaclip.model import AdaCLIP
+    from adaclip.methods.base import Method, Prediction
+    from adaclip.methods.card import Card
+    from adaclip.methods.load import load_method
     from adaclip.runs.checkpoint import load_checkpoint, load_model, save_checkpoint
 
 __version__ = "0.1.0"
@@ -20,8 +24,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "AdaCLIP": "adaclip.methods.adaclip.model",
     "Backbone": "adaclip.clip.backbone",
-    "Prediction": "adaclip.methods.adaclip.model",
-    "load_backbone": "adaclip.clip.backbone",
+    "Card": "adaclip.methods.card",
+    "Method": "adaclip.methods.base",
+    "Prediction": "adaclip.methods.base",
+    "load_backbone": "adaclip.clip.load",
+    "load_method": "adaclip.methods.load",
     "load_checkpoint": "adaclip.runs.checkpoint",
     "load_model": "adaclip.runs.checkpoint",
     "preprocess": "adaclip.data.preprocessing",
@@ -32,10 +39,13 @@ _HOMES = {
 __all__ = [
     "AdaCLIP",
     "Backbone",
+    "Card",
+    "Method",
     "Prediction",
     "__version__",
     "load_backbone",
     "load_checkpoint",
+    "load_method",
     "load_model",
     "metrics",
     "preprocess",

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import torch
 
-from adaclip.clip.backbone import load_backbone
+from adaclip.clip.load import load_backbone
 from adaclip.methods.adaclip.model import AdaCLIP
 from adaclip.methods.losses import training_loss
 from adaclip.runs.device import describe, take_device

@@ -171,13 +171,13 @@ def _features(arguments: argparse.Namespace) -> None:
 
 def _train(arguments: argparse.Namespace) -> None:
     from adaclip.clip.settings import BackboneSettings
-    from adaclip.methods.adaclip.settings import ModelSettings, TrainSettings
+    from adaclip.methods.adaclip.settings import AdaCLIPSettings, AdaCLIPTraining
     from adaclip.metrics.settings import EvaluateSettings
     from adaclip.system.settings import read_settings
 
     backbone = read_settings(BackboneSettings, "backbone", arguments.backbone)
-    model = read_settings(ModelSettings, "model", arguments.model)
-    settings = read_settings(TrainSettings, "train", arguments.train)
+    model = read_settings(AdaCLIPSettings, "model", arguments.model)
+    settings = read_settings(AdaCLIPTraining, "train", arguments.train)
     evaluation = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
     if len(arguments.manifest) != len(arguments.features):
         raise UsageError(

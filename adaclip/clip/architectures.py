@@ -18,8 +18,6 @@ from adaclip.clip.settings import BackboneSettings
 from adaclip.errors import UsageError
 from adaclip.system.reading import read_yaml
 
-#: Number of feature blocks; the paper reads the vision tower at four depths.
-FEATURE_BLOCKS = 4
 #: Architectures of this project, beside those of open_clip.
 OWN_MODELS = Path(__file__).parent / "models"
 #: What a model config must have; the rest has open_clip's defaults.
@@ -45,6 +43,7 @@ class Architecture:
         vision_blocks: of the vision tower.
         text_blocks: of the text tower.
         context: tokens of a sentence, M_max.
+        image_size: side of the input that the weights were trained with, in pixels.
     """
 
     model: str
@@ -52,6 +51,7 @@ class Architecture:
     vision_blocks: int
     text_blocks: int
     context: int
+    image_size: int = 224
 
 
 def read_architecture(model: str) -> Architecture:
@@ -82,16 +82,11 @@ def read_architecture(model: str) -> Architecture:
         vision.get("layers", 12),
         text.get("layers", 12),
         text.get("context_length", 77),
+        vision.get("image_size", 224),
     )
     if not all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes):
-        raise UsageError(f"{path}: patch_size, layers and context_length must be whole numbers from 1")
-    architecture = Architecture(model, *sizes)
-    if architecture.vision_blocks < FEATURE_BLOCKS:
-        raise UsageError(
-            f"{model} has {architecture.vision_blocks} vision blocks; "
-            f"{FEATURE_BLOCKS} feature blocks need at least that many"
-        )
-    return architecture
+        raise UsageError(f"{path}: patch_size, layers, context_length and image_size must be whole numbers from 1")
+    return Architecture(model, *sizes)
 
 
 def check_backbone(settings: BackboneSettings) -> Architecture:
@@ -147,29 +142,6 @@ def check_image_size(architecture: Architecture, size: int) -> None:
         near = f"{below} or {below + patch}" if below > 0 else str(patch)
         raise UsageError(
             f"image_size {size} is not a multiple of {architecture.model}'s patch size {patch}: use {near}"
-        )
-
-
-def check_prompts(architecture: Architecture, prompt_type: str, branch: str, depth: int, length: int) -> None:
-    """Refuse prompts that are deeper than a tower, or longer than a sentence.
-
-    Args:
-        architecture: of the backbone.
-        prompt_type: S, D, SD or none.
-        branch: V, L, VL or none.
-        depth: blocks that get prompts, J.
-        length: prompt tokens of a block, M.
-
-    Raises:
-        UsageError: naming the tower and its size.
-    """
-    active = "" if prompt_type == "none" else branch.replace("none", "")
-    for letter, name, blocks in (("V", "vision", architecture.vision_blocks), ("L", "text", architecture.text_blocks)):
-        if letter in active and depth > blocks:
-            raise UsageError(f"prompt_depth {depth} is more than the {blocks} blocks of the {name} tower")
-    if "L" in active and length >= architecture.context:
-        raise UsageError(
-            f"prompt_length {length} does not fit the text tower's context of {architecture.context} tokens"
         )
 
 

@@ -1,38 +1,27 @@
-"""CLIP, frozen, with room for prompts: the only file that knows open_clip's insides.
+"""A frozen CLIP: both towers, walked block by block, so that methods can read and change what passes.
 
-A backbone is an open_clip `CLIP` with a ViT vision tower. The towers are run block by block so that AdaCLIP can put its
-prompts between blocks (paper, section 3.2); without prompts they give what open_clip gives.
+A backbone is an open_clip `CLIP` with a ViT vision tower. Walked without changes, the towers give what open_clip gives.
 """
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import pickle
-import tempfile
-import warnings
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import open_clip
 import torch
 import torch.nn.functional as F
-from open_clip.pretrained import get_pretrained_cfg
 from torch import Tensor, nn
 
-from adaclip.clip.architectures import (
-    FEATURE_BLOCKS,
-    Architecture,
-    check_backbone,
-    check_image_size,
-    config_file,
-    unsupported,
-)
-from adaclip.clip.settings import BackboneSettings, Preset
+from adaclip.clip.architectures import Architecture, check_image_size, unsupported
+from adaclip.clip.settings import BackboneSettings, Positions
 from adaclip.clip.text import too_long
-from adaclip.errors import AdaclipError, UsageError
-from adaclip.system.foreign import kind_of_checkpoint
+from adaclip.errors import UsageError
+
+#: What a method does to the tokens (batch, tokens, width) before or after a block; their number may change.
+Edit = Callable[[Tensor], Tensor]
+#: What a method puts in place of a block's attention: the block and its normalised input (batch, tokens, width).
+Attention = Callable[[Any, Tensor], Tensor]
 
 
 class Backbone(nn.Module):
@@ -46,7 +35,6 @@ class Backbone(nn.Module):
         vision_width: width W of the vision tower.
         text_width: width of the text tower.
         embed_dim: width E of the joint embedding.
-        feature_blocks: the blocks, counted from 1, whose patch tokens are read.
     """
 
     def __init__(self, clip: Any, settings: BackboneSettings) -> None:
@@ -64,26 +52,25 @@ class Backbone(nn.Module):
         )
         check_image_size(self.architecture, settings.image_size)
         self.grid = settings.image_size // self.architecture.patch
-        self._resize_positions(visual, antialias=settings.preset == "corrected")
+        self._resize_positions(visual, settings.positions or "bicubic")
         self.clip = clip
         self.vision_width = int(visual.conv1.out_channels)
         self.text_width = int(self.clip.token_embedding.weight.shape[1])
         self.embed_dim = int(visual.proj.shape[1])
-        step = self.architecture.vision_blocks // FEATURE_BLOCKS
-        self.feature_blocks = tuple(step * (i + 1) for i in range(FEATURE_BLOCKS))
         self._tokenizer = open_clip.SimpleTokenizer(context_length=int(self.clip.context_length))
         # Categories come again at every step, and byte-pair encoding is slow Python.
         self._tokens: dict[str, Tensor] = {}
         self.requires_grad_(False)
         self.eval()
 
-    def _resize_positions(self, visual: Any, antialias: bool) -> None:
-        """Bring the positional embedding (1 + native grid ** 2, W) to this grid, bicubically."""
+    def _resize_positions(self, visual: Any, how: Positions) -> None:
+        """Bring the positional embedding (1 + native grid ** 2, W) to this grid; the class position is kept."""
         old = visual.positional_embedding.data
         side = round((old.shape[0] - 1) ** 0.5)
         if side != self.grid:
             square = old[1:].reshape(1, side, side, -1).permute(0, 3, 1, 2)
-            square = F.interpolate(square, size=(self.grid, self.grid), mode="bicubic", antialias=antialias)
+            mode, antialias = how.partition("_")[0], how == "bicubic_antialias"
+            square = F.interpolate(square, size=(self.grid, self.grid), mode=mode, antialias=antialias)
             patches = square.permute(0, 2, 3, 1).reshape(self.grid * self.grid, -1)
             visual.positional_embedding = nn.Parameter(torch.cat([old[:1], patches]), requires_grad=False)
         visual.image_size = (self.image_size, self.image_size)
@@ -100,48 +87,85 @@ class Backbone(nn.Module):
         assert isinstance(device, torch.device)
         return device
 
-    @torch.no_grad()
-    def encode_image(self, images: Tensor) -> Tensor:
-        """The frozen image embedding f of the plain image (paper, section 3.2).
+    # The vision tower.
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Class token and patches with their positions, before the first layer norm.
 
         Args:
             images: (batch, 3, S, S), preprocessed.
 
         Returns:
-            (batch, E), not normalised.
-        """
-        return self.encode_patches(images, [])[1]
-
-    def encode_patches(self, images: Tensor, prompts: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
-        """Run the vision tower with prompts.
-
-        The prompts of level 0 are appended after the patches before block 0; those of level j replace them before
-        block j; after the last level they are carried along. They get no positional embedding.
-
-        Args:
-            images: (batch, 3, S, S), preprocessed.
-            prompts: one (batch, prompt length, W) for each level, or nothing.
-
-        Returns:
-            The patch tokens (batch, L, W) after each feature block, and the image embedding (batch, E), not normalised.
+            (batch, 1 + L, W), the class token first, patches row by row.
 
         Raises:
             UsageError: images of another shape.
         """
         self._check_size(images)
         visual = self.clip.visual
-        length = prompts[0].shape[1] if prompts else 0
-        x = visual._embeds(images)  # (batch, 1 + L, W)
-        kept = []
-        for index, block in enumerate(visual.transformer.resblocks):
-            if index < len(prompts):
-                words = x if index == 0 else x[:, :-length]
-                x = torch.cat([words, prompts[index].to(x.dtype)], dim=1)  # (batch, 1 + L + length, W)
-            x = block(x)
-            if index + 1 in self.feature_blocks:
-                kept.append(x[:, 1 : x.shape[1] - length])  # (batch, L, W)
-        embedding = visual.ln_post(x[:, 0]) @ visual.proj  # (batch, E)
-        return kept, embedding
+        patches = visual.conv1(images).flatten(2).transpose(1, 2)  # (batch, L, W)
+        first = visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
+        tokens: Tensor = torch.cat([first, patches], dim=1) + visual.positional_embedding.to(patches.dtype)
+        return tokens
+
+    def walk(
+        self,
+        tokens: Tensor,
+        *,
+        read: Collection[int] = (),
+        before: Mapping[int, Edit] | None = None,
+        after: Mapping[int, Edit] | None = None,
+        attention: Mapping[int, Attention] | None = None,
+    ) -> tuple[dict[int, Tensor], Tensor]:
+        """Take tokens through `ln_pre` and all blocks of the vision tower; blocks count from 1.
+
+        Args:
+            tokens: (batch, tokens, W) from `embed`, or some of them: what is left out is attended by nothing.
+            read: blocks after which the tokens are kept (after `after`).
+            before: changes before a block; one that only looks returns what it was given.
+            after: changes after a block.
+            attention: in place of a block's own attention; residuals and MLP stay.
+
+        Returns:
+            What was read, by block, and the tokens after the last block.
+        """
+        visual = self.clip.visual
+        before, after, attention = before or {}, after or {}, attention or {}
+        x = visual.ln_pre(tokens)
+        kept: dict[int, Tensor] = {}
+        for number, block in enumerate(visual.transformer.resblocks, start=1):
+            if number in before:
+                x = before[number](x)
+            if number in attention:
+                x = x + block.ls_1(attention[number](block, block.ln_1(x)))
+                x = x + block.ls_2(block.mlp(block.ln_2(x)))
+            else:
+                x = block(x)
+            if number in after:
+                x = after[number](x)
+            if number in read:
+                kept[number] = x
+        return kept, x
+
+    def vision_block(self, number: int) -> Any:
+        """A block of the vision tower, counted from 1: `ln_1`, `attn`, `ln_2`, `mlp`."""
+        return self.clip.visual.transformer.resblocks[number - 1]
+
+    def project(self, tokens: Tensor, normalise: bool = True) -> Tensor:
+        """Tokens (..., W) of the vision tower in the joint embedding (..., E), through `ln_post` unless told not to."""
+        visual = self.clip.visual
+        projected: Tensor = (visual.ln_post(tokens) if normalise else tokens) @ visual.proj
+        return projected
+
+    def normalise_last(self, tokens: Tensor) -> Tensor:
+        """`ln_post` of the vision tower, (..., W) -> (..., W)."""
+        normalised: Tensor = self.clip.visual.ln_post(tokens)
+        return normalised
+
+    @torch.no_grad()
+    def encode_image(self, images: Tensor) -> Tensor:
+        """The frozen image embedding of the plain image, (batch, 3, S, S) -> (batch, E), not normalised."""
+        return self.project(self.walk(self.embed(images))[1][:, 0])
 
     @torch.no_grad()
     def encode_tokens(self, images: Tensor) -> Tensor:
@@ -156,13 +180,7 @@ class Backbone(nn.Module):
         Raises:
             UsageError: images of another shape.
         """
-        self._check_size(images)
-        visual = self.clip.visual
-        x = visual._embeds(images)  # (batch, 1 + L, W)
-        for block in visual.transformer.resblocks:
-            x = block(x)
-        tokens: Tensor = visual.ln_post(x) @ visual.proj
-        return tokens
+        return self.project(self.walk(self.embed(images))[1])
 
     def _check_size(self, images: Tensor) -> None:
         if images.ndim != 4 or images.shape[1] != 3:
@@ -172,6 +190,8 @@ class Backbone(nn.Module):
                 f"images are {images.shape[-2]} x {images.shape[-1]}, the backbone was made for "
                 f"{self.image_size} x {self.image_size}: preprocess them with that size"
             )
+
+    # The text tower.
 
     def tokenize(self, sentences: Sequence[str], at_least: int = 0) -> Tensor:
         """Byte-pair tokens, cut after the last end-of-text token of all sentences.
@@ -200,139 +220,58 @@ class Backbone(nn.Module):
         longest = int(tokens.argmax(dim=-1).max()) + 1
         return tokens[:, : min(max(longest, at_least), tokens.shape[1])]
 
-    def encode_text(self, tokens: Tensor, prompts: Sequence[Tensor]) -> Tensor:
-        """Run the text tower with prompts.
+    def embed_words(self, tokens: Tensor) -> Tensor:
+        """Word embeddings without positions, (n, tokens) -> (n, tokens, text width)."""
+        embedded: Tensor = self.clip.token_embedding(tokens)
+        return embedded
 
-        Before block j >= 1 the positions 1 .. length are replaced by the prompts of level j; block 0 sees the words.
+    def walk_text(
+        self,
+        words: Tensor,
+        ends: Tensor,
+        *,
+        before: Mapping[int, Edit] | None = None,
+        after: Mapping[int, Edit] | None = None,
+        project: bool = True,
+    ) -> Tensor:
+        """Take word embeddings through the causal text tower; blocks count from 1.
 
         Args:
-            tokens: (n, tokens) from `tokenize`.
-            prompts: one (n or 1, prompt length, text width) for each level, or nothing; level 0 is not used.
+            words: (n, tokens, text width), without positions: from `embed_words`, with what a method puts in front of,
+                in place of or among them.
+            ends: (n,), the position to read, which is that of the end-of-text token, shifted by what was put in.
+            before: changes before a block.
+            after: changes after a block.
+            project: take the feature through CLIP's own projection.
 
         Returns:
-            (n, E), not normalised.
+            (n, E), not normalised; (n, text width) without the projection.
+
+        Raises:
+            UsageError: more tokens than the tower's context.
         """
-        clip = self.clip
-        count = tokens.shape[1]
-        x = clip.token_embedding(tokens) + clip.positional_embedding[:count]  # (n, tokens, text width)
+        clip, count = self.clip, words.shape[1]
+        before, after = before or {}, after or {}
+        if count > self.architecture.context:
+            raise UsageError(
+                f"{count} text tokens with prompts, but {self.settings.model} takes {self.architecture.context}: "
+                "use a shorter prompt, or shorter words"
+            )
+        x = words + clip.positional_embedding[:count]
         mask = clip.attn_mask[:count, :count]
-        for index, block in enumerate(clip.transformer.resblocks):
-            if 0 < index < len(prompts):
-                prompt = prompts[index].to(x.dtype).expand(len(x), -1, -1)
-                x = torch.cat([x[:, :1], prompt, x[:, 1 + prompt.shape[1] :]], dim=1)
+        for number, block in enumerate(clip.transformer.resblocks, start=1):
+            if number in before:
+                x = before[number](x)
             x = block(x, attn_mask=mask)
-        # Only the end-of-text position is read, so only it is normalised and projected.
-        ends = x[torch.arange(len(x), device=x.device), tokens.argmax(dim=-1)]  # (n, text width)
-        feature: Tensor = clip.ln_final(ends) @ clip.text_projection
-        return feature
+            if number in after:
+                x = after[number](x)
+        # Only one position is read, so only it is normalised and projected.
+        feature: Tensor = clip.ln_final(x[torch.arange(len(x), device=x.device), ends])
+        return feature @ clip.text_projection if project else feature
 
-
-def load_backbone(
-    model: str | Path,
-    pretrained: str | Path | None = None,
-    image_size: int = 518,
-    preset: Preset = "reference",
-    seed: int = 0,
-    device: str | torch.device = "cpu",
-) -> Backbone:
-    """Make a frozen CLIP for images of `image_size`.
-
-    Args:
-        model: an open_clip model name, `tiny` or `tiny14` (for tests and demo), or the path of a `*.json` model config.
-        pretrained: an open_clip tag (`openai`), the path of a weight file, or None for random weights.
-        image_size: side of the input in pixels, a multiple of the patch size.
-        preset: `reference` computes as the published code does: plain GELU whatever the weights were trained with,
-            positional embedding resized without antialiasing. `corrected` takes the activation of the tag (for a local
-            file or random weights, the one that the model config names) and antialiases.
-        seed: of the random weights.
-        device: where to put it.
-
-    Returns:
-        The backbone, in evaluation mode, without gradients.
-
-    Raises:
-        UsageError: unknown model, tag, preset or device, or an unsupported architecture or size.
-        AdaclipError: the weights cannot be downloaded or do not fit.
-
-    Example:
-        >>> backbone = load_backbone("tiny", image_size=56)  # the paper's: load_backbone("ViT-L-14-336", "openai")
-        >>> backbone.encode_image(torch.zeros(1, 3, 56, 56)).shape
-        torch.Size([1, 64])
-    """
-    weights = str(pretrained) if pretrained is not None else None
-    settings = BackboneSettings(str(model), weights, image_size, preset, seed)
-    return make_backbone(settings, device)
-
-
-def make_backbone(settings: BackboneSettings, device: str | torch.device = "cpu") -> Backbone:
-    """`load_backbone` from a settings object."""
-    if settings.preset not in ("reference", "corrected"):
-        raise UsageError(f"unknown preset '{settings.preset}': use reference or corrected")
-    check_backbone(settings)
-    name = _model_name(settings.model)
-    quick_gelu = settings.preset == "corrected" and _trained_with_quick_gelu(name, settings.pretrained)
-    # open_clip warns on the root logger about random weights, and about the activation that the preset chose.
-    previous = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="QuickGELU mismatch")
-            torch.manual_seed(settings.seed)
-            clip = open_clip.create_model(name, pretrained=settings.pretrained, quick_gelu=quick_gelu)
-    except Exception as error:  # a damaged weight file or a wrong config makes open_clip raise whatever comes first
-        reason = _what_else(settings.pretrained) or reason_of(error)
-        weights = f" with weights '{settings.pretrained}'" if settings.pretrained else ""
-        raise AdaclipError(f"cannot make backbone {settings.model}{weights}: {reason}") from error
-    finally:
-        logging.disable(previous)
-    backbone = Backbone(clip, settings)
-    try:
-        return backbone.to(device)
-    except (RuntimeError, AssertionError) as error:  # how torch says that it has no such device
-        raise UsageError(f"cannot use device '{device}': {reason_of(error)}") from error
-
-
-def _what_else(pretrained: str | None) -> str:
-    """What a file of weights is that is no such file, or ""; a download that failed is a web page."""
-    if pretrained is None or not Path(pretrained).is_file():
-        return ""
-    try:
-        kind_of_checkpoint(Path(pretrained))
-    except AdaclipError as error:
-        return "" if "TorchScript" in str(error) else str(error).replace("is not a checkpoint", "holds no weights")
-    return ""
-
-
-def reason_of(error: Exception) -> str:
-    """One line on why weights could not be read; an unpickler's own words mostly say nothing, or to trust the file."""
-    if isinstance(error, (pickle.UnpicklingError, LookupError, EOFError, StopIteration)):
-        return "the file is damaged, or holds something other than tensors by name"
-    return " ".join(str(error).split())[:300] or type(error).__name__
-
-
-def _model_name(model: str) -> str:
-    """The name under which open_clip knows the model; a config file is registered first."""
-    if not model.endswith(".json") and model in open_clip.list_models():
-        return model
-    path = config_file(model)
-    content = path.read_bytes()
-    # A name of its own, so that a file called like a built-in model does not replace that one.
-    name = f"{path.stem}-{hashlib.sha256(content).hexdigest()[:12]}"
-    if name not in open_clip.list_models():
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / f"{name}.json"
-            copy.write_bytes(content)
-            open_clip.add_model_config(copy)
-    return name
-
-
-def _trained_with_quick_gelu(name: str, pretrained: str | None) -> bool:
-    if pretrained is not None:
-        tag: dict[str, Any] = get_pretrained_cfg(name, pretrained)
-        if tag:
-            return bool(tag.get("quick_gelu", False))
-    config = open_clip.get_model_config(name) or {}
-    return bool(config.get("quick_gelu", False))
+    def encode_text(self, tokens: Tensor, before: Mapping[int, Edit] | None = None) -> Tensor:
+        """Text features of tokens (n, tokens) from `tokenize`: (n, E), not normalised; `before` as in `walk_text`."""
+        return self.walk_text(self.embed_words(tokens), tokens.argmax(dim=-1), before=before)
 
 
 def _check_architecture(clip: Any, model: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from adaclip.clip.settings import BackboneSettings
 from adaclip.errors import UsageError
-from adaclip.methods.adaclip.settings import ModelSettings, TrainSettings
+from adaclip.methods.adaclip.settings import AdaCLIPSettings, AdaCLIPTraining
 from adaclip.metrics.settings import EvaluateSettings
 from adaclip.plan.experiments import Family, Single, Value, expand
 from adaclip.plan.tables import Curve, Table, read_curves, read_tables
@@ -43,8 +43,8 @@ class Experiment:
     auxiliary: tuple[str, ...]
     evaluate: tuple[str, ...] | None
     backbone: str
-    model: ModelSettings
-    train: TrainSettings
+    model: AdaCLIPSettings
+    train: AdaCLIPTraining
     seeds: tuple[int, ...]
     swept: str = ""
     value: Value | None = None
@@ -248,8 +248,8 @@ def _experiment(
         auxiliary=tuple(entry.get("auxiliary", ())),
         evaluate=None if evaluate == "others" else tuple(evaluate),
         backbone=backbone,
-        model=settings(ModelSettings, parts["model"]),
-        train=settings(TrainSettings, parts["train"]),
+        model=settings(AdaCLIPSettings, parts["model"]),
+        train=settings(AdaCLIPTraining, parts["train"]),
         seeds=tuple(entry.get("seeds", defaults.get("seeds", [0]))),
         swept=single.swept,
         value=single.value,

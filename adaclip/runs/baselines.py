@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from adaclip.clip.backbone import make_backbone
+from adaclip.clip.load import make_backbone
 from adaclip.clip.settings import BackboneSettings
 from adaclip.methods.clip.model import PlainCLIP
 from adaclip.metrics.settings import EvaluateSettings

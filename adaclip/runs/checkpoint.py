@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adaclip.clip.backbone import make_backbone, reason_of
+from adaclip.clip.load import make_backbone, reason_of
 from adaclip.clip.settings import BackboneSettings
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.methods.adaclip.model import AdaCLIP
-from adaclip.methods.adaclip.settings import ModelSettings
+from adaclip.methods.adaclip.settings import AdaCLIPSettings
 from adaclip.system.files import write_whole
 from adaclip.system.foreign import damaged_member, kind_of_checkpoint, other_model
 from adaclip.system.settings import as_dict, settings
@@ -45,7 +45,7 @@ def save_checkpoint(model: AdaCLIP, path: str | Path, provenance: Mapping[str, A
         AdaclipError: a parameter is not finite, or the file cannot be written.
 
     Example:
-        >>> from adaclip.clip.backbone import load_backbone
+        >>> from adaclip.clip.load import load_backbone
         >>> model = AdaCLIP(load_backbone("tiny", image_size=56))
         >>> save_checkpoint(model, "mine.safetensors", {"seed": 0})
         >>> read_metadata("mine.safetensors")["provenance"]
@@ -86,7 +86,7 @@ def load_checkpoint(model: AdaCLIP, path: str | Path) -> None:
             is not finite, or parameters that do not fit the model: the first that differs is named with both shapes.
 
     Example:
-        >>> from adaclip.clip.backbone import load_backbone
+        >>> from adaclip.clip.load import load_backbone
         >>> backbone = load_backbone("tiny", image_size=56)
         >>> save_checkpoint(AdaCLIP(backbone), "released.pth")
         >>> load_checkpoint(AdaCLIP(backbone), "released.pth")
@@ -157,7 +157,7 @@ def load_model(
         UsageError: the backbone is missing, or is another than the one that the checkpoint names.
 
     Example:
-        >>> from adaclip.clip.backbone import load_backbone
+        >>> from adaclip.clip.load import load_backbone
         >>> save_checkpoint(AdaCLIP(load_backbone("tiny", image_size=56), clusters=8), "mine.safetensors")
         >>> model, provenance = load_model("mine.safetensors")
         >>> model.settings.clusters
@@ -174,7 +174,7 @@ def load_model(
     metadata = read_metadata(path)
     try:
         backbone_settings = settings(BackboneSettings, metadata["backbone"])
-        model_settings = settings(ModelSettings, metadata["model"])
+        model_settings = settings(AdaCLIPSettings, metadata["model"])
     except TypeError as error:
         raise AdaclipError(f"checkpoint {path} was written by another version of this program: {error}") from error
     if backbone is not None and backbone != backbone_settings:

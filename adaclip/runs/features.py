@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from adaclip.clip.backbone import make_backbone
+from adaclip.clip.load import make_backbone
 from adaclip.clip.settings import BackboneSettings
 from adaclip.data.rows import read_rows
 from adaclip.data.torchset import ImageSet, batches

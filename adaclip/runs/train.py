@@ -13,14 +13,14 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
-from adaclip.clip.backbone import make_backbone
+from adaclip.clip.load import make_backbone
 from adaclip.clip.settings import BackboneSettings
 from adaclip.data.leakage import refuse_leakage
 from adaclip.data.rows import Row, read_rows
 from adaclip.data.torchset import Batch, ImageSet, batches
 from adaclip.errors import AdaclipError, UsageError, warn
 from adaclip.methods.adaclip.model import AdaCLIP
-from adaclip.methods.adaclip.settings import ModelSettings, TrainSettings
+from adaclip.methods.adaclip.settings import AdaCLIPSettings, AdaCLIPTraining
 from adaclip.methods.losses import Loss, training_loss
 from adaclip.runs.checkpoint import save_checkpoint
 from adaclip.runs.device import computing, describe, peak_memory
@@ -61,8 +61,8 @@ def train(
     name: str,
     method: Literal["adaclip", "untrained"],
     backbone: BackboneSettings,
-    model: ModelSettings,
-    settings: TrainSettings,
+    model: AdaCLIPSettings,
+    settings: AdaCLIPTraining,
     *,
     seed: int,
     auxiliary: Sequence[Source],
@@ -152,7 +152,7 @@ def train(
     )
 
 
-def _read_rows(sources: Sequence[Source], settings: TrainSettings, name: str) -> list[Row]:
+def _read_rows(sources: Sequence[Source], settings: AdaCLIPTraining, name: str) -> list[Row]:
     """The images of the auxiliary data, if there is something to learn from them."""
     rows: list[Row] = []
     for source in sources:
@@ -185,7 +185,7 @@ class _Trainer:
     def __init__(
         self,
         network: AdaCLIP,
-        settings: TrainSettings,
+        settings: AdaCLIPTraining,
         rows: Sequence[Row],
         embeddings: Tensor,
         seed: int,

@@ -42,6 +42,11 @@ def validate(value: Any, schema_name: str, where: str) -> Any:
         part = part[step]
     if part is not schema:
         part = {**part, "$defs": schema.get("$defs", {})}
+    return validate_part(value, part, where)
+
+
+def validate_part(value: Any, part: dict[str, Any], where: str) -> Any:
+    """`validate` against a schema that is given."""
     validator = _validator_class()(part)
     errors = sorted(_leaves(validator.iter_errors(value)), key=lambda error: list(map(str, error.absolute_path)))
     if errors:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from adaclip.methods.adaclip.words import _context, refuse_long_words
 from PIL import Image
 
 import adaclip
@@ -16,7 +17,6 @@ from adaclip.data.prepare import prepare
 from adaclip.data.registry import Dataset, chosen_sources, dataset_for, load_registry
 from adaclip.errors import UsageError
 from adaclip.methods.adaclip.prompts import sentences
-from adaclip.methods.adaclip.words import _context, refuse_long_words
 from adaclip.report.results import Results
 from adaclip.report.tables.compare import measured_figure
 from tests.cases.saying import TINY, one_line

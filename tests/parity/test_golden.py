@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 import adaclip
+from adaclip.methods.adaclip.model import PREFIX
 from adaclip.methods.losses import training_loss
-from adaclip.runs.checkpoint import PREFIX
 from tests.parity.drawing import GOLDEN, META, NUMBERS, draw, golden_model
 
 pytestmark = pytest.mark.parity
@@ -45,7 +45,7 @@ def test_every_intermediate(backbone, batch):
     close(model.dynamic_visual_prompt_generator(frozen), "SD-VL-cls/dynamic_visual_prompts")
     close(model.dynamic_text_prompt_generator(frozen), "SD-VL-cls/dynamic_text_prompts")
     output = model(batch[0], CLASSES)
-    for block, tokens in zip(backbone.feature_blocks, output.block_tokens, strict=True):
+    for block, tokens in zip(model.feature_blocks, output.block_tokens, strict=True):
         expected = NUMBERS[f"SD-VL-cls/block{block}_tokens"][:, 1:]  # ours leaves the class token out
         np.testing.assert_allclose(tokens.detach().numpy(), expected, rtol=0, atol=2e-5)
     close(output.image_embedding, "SD-VL-cls/prompted_image_embedding")

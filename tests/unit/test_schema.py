@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from adaclip.errors import UsageError
-from adaclip.methods.adaclip.settings import ModelSettings, TrainSettings
+from adaclip.methods.adaclip.settings import AdaCLIPSettings, AdaCLIPTraining
 from adaclip.metrics.settings import EvaluateSettings
 from adaclip.system.schema import SCHEMAS, load_schema, validate
 from adaclip.system.settings import as_dict, settings
@@ -79,7 +79,7 @@ def test_every_object_with_keys_refuses_unknown_ones(name):
 
 
 @pytest.mark.parametrize(
-    ("part", "kind"), [("model", ModelSettings), ("train", TrainSettings), ("evaluation", EvaluateSettings)]
+    ("part", "kind"), [("model", AdaCLIPSettings), ("train", AdaCLIPTraining), ("evaluation", EvaluateSettings)]
 )
 def test_defaults_of_schema_and_dataclass_agree(part, kind):
     assert validate({}, f"config#/$defs/{part}", "x") == as_dict(kind())

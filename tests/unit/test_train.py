@@ -14,7 +14,7 @@ import torch
 import adaclip
 from adaclip.clip.settings import BackboneSettings
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.methods.adaclip.settings import ModelSettings, TrainSettings
+from adaclip.methods.adaclip.settings import AdaCLIPSettings, AdaCLIPTraining
 from adaclip.metrics.settings import EvaluateSettings
 from adaclip.runs.checkpoint import read_metadata
 from adaclip.runs.device import computing
@@ -23,8 +23,8 @@ from adaclip.runs.selection import Selection
 from adaclip.runs.train import HISTORY, Source, train
 
 TINY = BackboneSettings("tiny", image_size=32)
-MODEL = ModelSettings(prompt_depth=2, prompt_length=2, clusters=2)
-FAST = TrainSettings(epochs=2, batch_size=4, mosaic_sets=("toy",), mosaic_probability=0.5)
+MODEL = AdaCLIPSettings(prompt_depth=2, prompt_length=2, clusters=2)
+FAST = AdaCLIPTraining(epochs=2, batch_size=4, mosaic_sets=("toy",), mosaic_probability=0.5)
 CPU = torch.device("cpu")
 
 
@@ -39,7 +39,7 @@ def source(prepared, tmp_path):
     return make
 
 
-def run(out: Path, sources, settings: TrainSettings = FAST, **options):
+def run(out: Path, sources, settings: AdaCLIPTraining = FAST, **options):
     arguments = {
         "method": "adaclip",
         "model": MODEL,
@@ -100,7 +100,7 @@ def test_writes_checkpoint_history_and_cost(source, tmp_path):
 
 def test_learns_where_defects_are(source, tmp_path):
     toy = source("toy", normal=4, anomalous=6)
-    settings = TrainSettings(epochs=6, batch_size=2, mosaic_probability=0.0)
+    settings = AdaCLIPTraining(epochs=6, batch_size=2, mosaic_probability=0.0)
     run(tmp_path / "out", [toy], settings)
     losses = [float(row["loss"]) for row in csv.DictReader((tmp_path / "out" / "history.csv").open())]
     assert losses[-1] < 0.7 * losses[0]

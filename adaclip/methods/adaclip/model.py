@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from adaclip.clip.architectures import FEATURE_BLOCKS, check_prompts
-from adaclip.clip.backbone import Backbone
+from adaclip.clip.backbone import Backbone, Edit
 from adaclip.errors import UsageError
+from adaclip.methods.adaclip.card import CARD, check
 from adaclip.methods.adaclip.fusion import fuse
-from adaclip.methods.adaclip.prompts import (
-    DynamicPrompts,
-    Projections,
-    StaticPrompts,
-    all_sentences,
-    combine,
-    sentences,
-)
-from adaclip.methods.adaclip.settings import ModelSettings
-from adaclip.system.wording import counted
+from adaclip.methods.adaclip.prompts import DynamicPrompts, Projections, StaticPrompts, combine
+from adaclip.methods.adaclip.sentences import sentences
+from adaclip.methods.adaclip.settings import AdaCLIPSettings, AdaCLIPTraining
+from adaclip.methods.base import Method, Prediction
+from adaclip.methods.blocks import FEATURE_BLOCKS, quarters
+from adaclip.methods.losses import training_loss
+from adaclip.methods.released import named_tensors
+from adaclip.methods.stages import Frozen, Shown, Stage, View
+from adaclip.methods.training import TrainSettings
 
+#: Prefix of every key of the released layout.
+PREFIX = "clip_model."
 #: CLIP's temperature, fixed.
 SCALE = 100.0
 
@@ -34,19 +36,6 @@ def _interpolation(grid: int, size: int) -> Tensor:
     position = torch.linspace(0, grid - 1, size, dtype=torch.float64)
     distance = (position[:, None] - torch.arange(grid, dtype=torch.float64)).abs()
     return (1 - distance).clamp(min=0).float()
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the model says of a batch.
-
-    Attributes:
-        anomaly_map: P(abnormal) of every pixel before smoothing, (batch, S, S), in [0, 1].
-        anomaly_score: P(abnormal) of the image, (batch,), in [0, 1].
-    """
-
-    anomaly_map: Tensor
-    anomaly_score: Tensor
 
 
 @dataclass(frozen=True)
@@ -72,7 +61,7 @@ class Output:
     score: Tensor
 
 
-class AdaCLIP(nn.Module):
+class AdaCLIP(Method):
     """The model of the paper's section 3.
 
     Args:
@@ -90,11 +79,13 @@ class AdaCLIP(nn.Module):
             cannot be.
 
     Example:
-        >>> from adaclip.clip.backbone import load_backbone
+        >>> from adaclip.clip.load import load_backbone
         >>> model = AdaCLIP(load_backbone("tiny", image_size=56)).eval()
         >>> model.predict(torch.zeros(2, 3, 56, 56), ["bottle", "screw"]).anomaly_map.shape
         torch.Size([2, 56, 56])
     """
+
+    card = CARD
 
     def __init__(
         self,
@@ -107,7 +98,6 @@ class AdaCLIP(nn.Module):
         clusters: int = 20,
         fusion_weight: float = 0.2,
     ) -> None:
-        super().__init__()
         if prompt_type not in ("S", "D", "SD", "none") or prompt_branch not in ("V", "L", "VL", "none"):
             raise UsageError(
                 f"prompt type '{prompt_type}' on branch '{prompt_branch}': use S, D, SD or none on V, L, VL or none"
@@ -117,14 +107,14 @@ class AdaCLIP(nn.Module):
                 raise UsageError(f"prompt_{number} {value}: must be at least 1; prompt_type none has no prompts")
         if clusters < 1 or not 0 <= fusion_weight <= 1:
             raise UsageError(f"clusters {clusters}, fusion_weight {fusion_weight}: at least 1, and from 0 to 1")
-        self.settings = ModelSettings(
+        settings = AdaCLIPSettings(
             prompt_type, prompt_branch, prompt_depth, prompt_length, fusion, clusters, fusion_weight
         )
-        # Not a submodule: its weights are not the model's to save or train.
-        self._backbone = [backbone]
+        super().__init__(backbone, settings)
+        check(backbone.architecture, settings)
+        self.feature_blocks = quarters(backbone.architecture)
         active = "" if prompt_type == "none" else prompt_branch.replace("none", "")
         static, dynamic = "S" in prompt_type, "D" in prompt_type
-        check_prompts(backbone.architecture, prompt_type, prompt_branch, prompt_depth, prompt_length)
         dim, width, text = backbone.embed_dim, backbone.vision_width, backbone.text_width
         vision, language = "V" in active, "L" in active
         self.visual_prompter = StaticPrompts(prompt_depth, prompt_length, width) if vision and static else None
@@ -139,16 +129,6 @@ class AdaCLIP(nn.Module):
         self.to(backbone.device)
 
     @property
-    def backbone(self) -> Backbone:
-        """The frozen CLIP."""
-        return self._backbone[0]
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> AdaCLIP:
-        """What `to`, `cuda` and `cpu` go through: the backbone comes along."""
-        self.backbone._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call, no-any-return]
-
-    @property
     def text_depends_on_image(self) -> bool:
         """Whether text features differ from image to image of one category."""
         return self.dynamic_text_prompt_generator is not None
@@ -157,14 +137,6 @@ class AdaCLIP(nn.Module):
     def uses_image_embedding(self) -> bool:
         """Whether the frozen image embedding is used at all (by dynamic prompts)."""
         return self.dynamic_visual_prompt_generator is not None or self.text_depends_on_image
-
-    def check_words(self, categories: Iterable[str]) -> None:
-        """Refuse class names whose sentences are longer than the text tower's context, before they are used.
-
-        Raises:
-            UsageError: naming the sentence.
-        """
-        self.backbone.tokenize(all_sentences(categories))
 
     def text_features(self, categories: Sequence[str], image_embedding: Tensor | None = None) -> Tensor:
         """Text features of the two states for each image.
@@ -193,16 +165,45 @@ class AdaCLIP(nn.Module):
         tokens = tokens.to(self.backbone.device).view(len(names), -1, tokens.shape[1])  # (names, 48, tokens)
         where = torch.tensor([names.index(name) for name in categories], device=tokens.device)
         if dynamic is None:
-            features = self.backbone.encode_text(tokens.flatten(0, 1), prompts)
+            features = self.backbone.encode_text(tokens.flatten(0, 1), _in_text(prompts))
         else:
             tokens = tokens[where]  # (batch, 48, tokens)
             repeated = [level.repeat_interleave(tokens.shape[1], dim=0) for level in prompts]
-            features = self.backbone.encode_text(tokens.flatten(0, 1), repeated)
+            features = self.backbone.encode_text(tokens.flatten(0, 1), _in_text(repeated))
         normals = len(split[0][0])
         features = F.normalize(features.float(), dim=-1).view(*tokens.shape[:2], -1)  # (names or batch, 48, E)
         states = torch.stack([features[:, :normals].mean(dim=1), features[:, normals:].mean(dim=1)], dim=-1)
         states = F.normalize(states, dim=1)  # (names or batch, E, 2)
         return states[where] if dynamic is None else states
+
+    def encode_patches(self, images: Tensor, prompts: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
+        """Run the vision tower with prompts.
+
+        The prompts of level 0 are appended after the patches before the first block; those of level j replace them
+        before block j + 1; after the last level they are carried along. They get no positional embedding.
+
+        Args:
+            images: (batch, 3, S, S), preprocessed.
+            prompts: one (batch, prompt length, W) for each level, or nothing.
+
+        Returns:
+            The patch tokens (batch, L, W) after each feature block, and the image embedding (batch, E), not normalised.
+
+        Raises:
+            UsageError: images of another shape.
+        """
+        patches = self.backbone.grid**2
+
+        def appended(prompt: Tensor) -> Edit:
+            return lambda x: torch.cat([x[:, : 1 + patches], prompt.to(x.dtype)], dim=1)
+
+        kept, last = self.backbone.walk(
+            self.backbone.embed(images),
+            read=self.feature_blocks,
+            before={level + 1: appended(prompt) for level, prompt in enumerate(prompts)},
+        )
+        blocks = [kept[number][:, 1 : 1 + patches] for number in self.feature_blocks]  # (batch, L, W)
+        return blocks, self.backbone.project(last[:, 0])
 
     def forward(
         self,
@@ -222,11 +223,7 @@ class AdaCLIP(nn.Module):
         Raises:
             UsageError: images and categories differ in number, or images of another shape.
         """
-        if len(images) != len(categories):
-            raise UsageError(
-                f"{counted(len(images), 'image')} but {counted(len(categories), 'category', 'categories')}: "
-                "give one for each image"
-            )
+        self.check_batch(images, categories)
         if image_embedding is None and self.uses_image_embedding:
             image_embedding = self.backbone.encode_image(images)
         dynamic = None
@@ -234,7 +231,7 @@ class AdaCLIP(nn.Module):
             dynamic = self.dynamic_visual_prompt_generator(image_embedding)  # (batch, M, W)
         prompts = combine(self.visual_prompter, dynamic, self.settings.prompt_depth)
         prompts = [level.expand(len(images), -1, -1) for level in prompts]
-        block_tokens, embedding = self.backbone.encode_patches(images, prompts)
+        block_tokens, embedding = self.encode_patches(images, prompts)
         if text_features is None:
             text_features = self.text_features(categories, image_embedding)
         patches = [tokens.float() for tokens in self.patch_token_layer(block_tokens)]
@@ -269,21 +266,77 @@ class AdaCLIP(nn.Module):
         """P(abnormal) of every pixel for each feature block by itself, (batch, S, S) each."""
         return [self.anomaly_map([logits]) for logits in output.patch_logits]
 
+    def text(self, class_names: Sequence[str]) -> Tensor | None:
+        """Text features (names, E, 2), columns normal and abnormal; None with dynamic text prompts."""
+        return None if self.text_depends_on_image else self.text_features(class_names)
+
+    @torch.no_grad()
+    def frozen(self, images: Tensor) -> Frozen:
+        """`embedding` (batch, E), the frozen image embedding, where dynamic prompts use it."""
+        return {"embedding": self.backbone.encode_image(images)} if self.uses_image_embedding else {}
+
     @torch.no_grad()
     def predict(
         self,
         images: Tensor,
-        categories: Sequence[str],
-        image_embedding: Tensor | None = None,
-        text_features: Tensor | None = None,
+        class_names: Sequence[str],
+        frozen: Frozen | None = None,
+        text: Tensor | None = None,
     ) -> Prediction:
-        """Anomaly map and score of each image; the result of an image does not depend on the others in the batch.
-
-        Args:
-            images: (batch, 3, S, S), from `adaclip.preprocess`.
-            categories: a class name for each image.
-            image_embedding: as in `forward`.
-            text_features: as in `forward`.
-        """
-        output = self(images.to(self.backbone.device), categories, image_embedding, text_features)
+        """Anomaly map and score of each image, both in [0, 1]; as `Method.predict`."""
+        images = images.to(self.backbone.device)
+        output = self(images, class_names, (frozen or {}).get("embedding"), text)
         return Prediction(self.anomaly_map(output.patch_logits), output.score)
+
+    def stages(self, settings: TrainSettings) -> list[Stage]:
+        """One stage: AdamW on prompts and projections (paper, section 3.4)."""
+        assert isinstance(settings, AdaCLIPTraining)
+        if settings.freeze_projections:
+            self.patch_token_layer.requires_grad_(False)
+            self.cls_token_layer.requires_grad_(False)
+        learned = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        if not learned:
+            raise UsageError("nothing to train: no prompts, and the projections are frozen")
+
+        def loss(shown: Shown) -> dict[str, Tensor]:
+            output = self(shown.images, shown.class_names, shown.frozen.get("embedding"))
+            with torch.autocast(shown.images.device.type, enabled=False):
+                parts = training_loss(
+                    output.score,
+                    self.training_maps(output),
+                    shown.labels,
+                    shown.masks,
+                    shown.has_pixels if settings.unmasked == "skip" else None,
+                    settings.dice,
+                )
+            return {"image": parts.image, "focal": parts.focal, "dice": parts.dice}
+
+        def optimiser(parameters: Iterable[Any]) -> torch.optim.Optimizer:
+            return torch.optim.AdamW(
+                parameters, lr=settings.learning_rate, betas=settings.betas, weight_decay=settings.weight_decay
+            )
+
+        view = View(mosaic_probability=settings.mosaic_probability, mosaic_sets=settings.mosaic_sets)
+        return [Stage(settings.epochs, settings.batch_size, learned, optimiser, loss, view=view)]
+
+    def from_released(self, content: Any, path: Path) -> dict[str, Tensor]:
+        """Parameters of the released layout: a flat dict whose keys start with `clip_model.`."""
+        state = named_tensors(content, path, PREFIX)
+        return {key.removeprefix(PREFIX): value for key, value in state.items()}
+
+    def to_released(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The released layout."""
+        return {PREFIX + key: value for key, value in state.items()}
+
+
+def _in_text(prompts: Sequence[Tensor]) -> dict[int, Edit]:
+    """Edits of the text tower: before block j + 1 >= 2 the positions 1 .. length are replaced by level j's prompt."""
+
+    def replaced(level: Tensor) -> Edit:
+        def edit(x: Tensor) -> Tensor:
+            prompt = level.to(x.dtype).expand(len(x), -1, -1)
+            return torch.cat([x[:, :1], prompt, x[:, 1 + prompt.shape[1] :]], dim=1)
+
+        return edit
+
+    return {level + 1: replaced(prompt) for level, prompt in enumerate(prompts) if level > 0}

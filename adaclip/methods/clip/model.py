@@ -23,7 +23,7 @@ class PlainCLIP(AdaCLIP):
         backbone: a frozen CLIP.
 
     Example:
-        >>> from adaclip.clip.backbone import load_backbone
+        >>> from adaclip.clip.load import load_backbone
         >>> model = PlainCLIP(load_backbone("ViT-B-32", image_size=64))
         >>> model.predict(torch.zeros(2, 3, 64, 64), ["bottle", "screw"]).anomaly_score.shape
         torch.Size([2])

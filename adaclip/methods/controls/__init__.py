@@ -1,0 +1,1 @@
+"""Controls, which prove the metrics: a random score, and the ground truth itself."""
