@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from adaclip.data.registry import Dataset, Source
+from adaclip.data.registry import Dataset
+from adaclip.data.sources import Source
 from adaclip.system.files import write_text
 from adaclip.system.pages import read_page, replace_block
 
@@ -36,7 +37,11 @@ def write_docs(registry: Mapping[str, Dataset], out: Path) -> list[Path]:
     for name, (title, block) in {"README": ("The data sets", index(built_in)), **blocks}.items():
         path = out / f"{name}.md"
         old = read_page(path)
-        new = replace_block(old, BEGIN, END, block, path) if old is not None else f"# {title}\n\n{BEGIN}\n{block}\n{END}\n"
+        new = (
+            replace_block(old, BEGIN, END, block, path)
+            if old is not None
+            else f"# {title}\n\n{BEGIN}\n{block}\n{END}\n"
+        )
         if new != old:
             write_text(path, new)
             changed.append(path)
@@ -102,7 +107,11 @@ def _source(number: int, source: Source) -> list[str]:
 
 def index(datasets: list[Dataset]) -> str:
     """A table of all sets, as Markdown."""
-    lines = ["", "| set | id | domain | categories | normal | anomalous | figures |", "|---|---|---|---:|---:|---:|---|"]
+    lines = [
+        "",
+        "| set | id | domain | categories | normal | anomalous | figures |",
+        "|---|---|---|---:|---:|---:|---|",
+    ]
     levels = {"image": "image", "mask": "pixel"}
     for dataset in datasets:
         cells = (

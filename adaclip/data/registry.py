@@ -8,45 +8,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from adaclip.data.sources import Source, read_file
 from adaclip.errors import UsageError
 from adaclip.system.reading import read_yaml
 from adaclip.system.schema import validate
 
 TABLE = Path(__file__).with_name("datasets.yaml")
-
-
-@dataclass(frozen=True)
-class File:
-    """One archive of a source.
-
-    Attributes:
-        name: on this machine, such as `btad.zip`.
-        url: where it is; for Google Drive and Kaggle the page that a person opens.
-        id: Google Drive's id, or `owner/name` at Kaggle; "" for an ordinary address.
-        sha256: hexadecimal checksum, or None when it is not known beforehand.
-        size: in bytes, or None.
-    """
-
-    name: str
-    url: str
-    id: str = ""
-    sha256: str | None = None
-    size: int | None = None
-
-
-@dataclass(frozen=True)
-class Source:
-    """One place that has a whole set.
-
-    Attributes:
-        kind: http, gdrive or kaggle.
-        files: its archives; all are needed.
-        repackaged: whether it is another arrangement of the files than the original's.
-    """
-
-    kind: str
-    files: tuple[File, ...]
-    repackaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -181,7 +148,7 @@ def _dataset(name: str, entry: Mapping[str, Any]) -> Dataset:
         sources=tuple(
             Source(
                 source["kind"],
-                tuple(_file(source["kind"], file, name) for file in source["files"]),
+                tuple(read_file(source["kind"], file, f"data set '{name}'") for file in source["files"]),
                 source.get("repackaged", False),
             )
             for source in entry.get("sources", ())
@@ -190,23 +157,6 @@ def _dataset(name: str, entry: Mapping[str, Any]) -> Dataset:
     )
     _check_sums(dataset)
     return dataset
-
-
-def _file(kind: str, entry: Mapping[str, Any], dataset: str) -> File:
-    wanted, other = ("url", "id") if kind == "http" else ("id", "url")
-    if wanted not in entry or other in entry:
-        raise UsageError(
-            f"data set '{dataset}': file '{entry['name']}' of a source of kind {kind} needs '{wanted}', not '{other}'"
-        )
-    address = entry[wanted]
-    page = {
-        "http": address,
-        "gdrive": f"https://drive.google.com/file/d/{address}/view",
-        "kaggle": f"https://www.kaggle.com/datasets/{address}",
-    }[kind]
-    return File(
-        entry["name"], page, "" if kind == "http" else address, entry.get("sha256"), entry.get("bytes")
-    )
 
 
 def _check_sums(dataset: Dataset) -> None:

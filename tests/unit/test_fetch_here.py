@@ -21,7 +21,8 @@ from adaclip.data.fetch import fetch, loopback
 from adaclip.data.fetch.http import Request, download
 from adaclip.data.fetch.network import session_for
 from adaclip.data.fetched import FETCHED, NOTE, digest_of, state
-from adaclip.data.registry import File, dataset_for
+from adaclip.data.registry import dataset_for
+from adaclip.data.sources import File
 from adaclip.errors import AdaclipError, UsageError
 from tests.servers import Page, Site, site
 from tests.unit.test_fetch import (

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from adaclip.data.registry import File, Source, dataset_for, load_registry, public_facts
+from adaclip.data.registry import dataset_for, load_registry, public_facts
+from adaclip.data.sources import File, Source
 from adaclip.errors import UsageError
 
 BUILT_IN = load_registry()

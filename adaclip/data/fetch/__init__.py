@@ -16,7 +16,8 @@ from adaclip.data.fetch.network import Network, SourceError, session_for
 from adaclip.data.fetch.partial import leftovers
 from adaclip.data.fetched import Archive, DRAWN, DRAWN_NOTE, NOTE, is_drawn, own_files, read_note, write_note
 from adaclip.data.licences import how_to_accept, licence_of, not_accepted
-from adaclip.data.registry import Dataset, File, Source, chosen_sources
+from adaclip.data.registry import Dataset, chosen_sources
+from adaclip.data.sources import File, Source
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.system.files import remove, sha256_of
 from adaclip.system.locking import alone
@@ -115,7 +116,9 @@ def _fetch_alone(
     came_now: dict[str, str] = {}
     with _mirrored(mirror) as (base, sums):
         # What is whole here already needs no network, whichever source it is of.
-        for source in sorted(chosen_sources(dataset), key=lambda s: not all((out / file.name).is_file() for file in s.files)):
+        for source in sorted(
+            chosen_sources(dataset), key=lambda s: not all((out / file.name).is_file() for file in s.files)
+        ):
             wanted = [_wanted(dataset, file, lock, sums) for file in source.files]
             kind = _kind(source, mirror)
             try:

@@ -8,7 +8,7 @@ import requests
 
 from adaclip.data.fetch.http import Request, what_page
 from adaclip.data.fetch.network import BROKEN, Network, PassingError, SourceError, ask, reason_of
-from adaclip.data.registry import File
+from adaclip.data.sources import File
 from adaclip.system.sniff import HEAD, kind_of
 
 #: Words of Drive's pages, and what they mean for us. All of them come with status 200.

@@ -13,7 +13,7 @@ import urllib3
 
 from adaclip.data.fetch.network import BROKEN, Network, PassingError, SourceError, ask, patiently, reason_of
 from adaclip.data.fetch.partial import Origin, Partial
-from adaclip.data.registry import File
+from adaclip.data.sources import File
 from adaclip.system.sniff import HEAD, ends_well, kind_of, kind_of_file, page_title
 from adaclip.errors import AdaclipError
 from adaclip.system.files import sha256_of
@@ -223,4 +223,3 @@ def _check(partial: Partial, file: File) -> tuple[str, str]:
     if kind in (None, "html"):
         return "it is no archive", digest
     return ("" if ends_well(partial.path, kind) else "its end is missing"), digest
-

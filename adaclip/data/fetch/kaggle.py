@@ -6,7 +6,7 @@ import requests
 
 from adaclip.data.fetch.http import Request, what_page
 from adaclip.data.fetch.network import Network, SourceError
-from adaclip.data.registry import File
+from adaclip.data.sources import File
 
 _HOW = (
     "make a token at https://www.kaggle.com/settings and save it as ~/.kaggle/kaggle.json, or set KAGGLE_USERNAME and "
