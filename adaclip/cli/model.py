@@ -28,24 +28,30 @@ def add_model_verbs(verbs: Any) -> None:
     features.add_argument("--out", type=Path, required=True, metavar="FILE", help="the .safetensors file to write")
     add_runtime(features)
 
-    train = verb(verbs, "train", _train, "train AdaCLIP on auxiliary data", epilog=SETTINGS)
+    train = verb(verbs, "train", _train, "train a method on auxiliary data", epilog=SETTINGS)
     train.add_argument("--name", default="run", metavar="NAME", help="name of the run (default: %(default)s)")
     train.add_argument(
         "--method",
         default="adaclip",
-        choices=("adaclip", "untrained"),
-        help="untrained saves the initial parameters (default: %(default)s)",
+        metavar="METHOD",
+        help="id of the method, or module:Name (adaclip methods; default: %(default)s); "
+        "untrained saves AdaCLIP's initial parameters",
     )
     train.add_argument("--backbone", required=True, metavar="SETTINGS", help="backbone settings")
-    train.add_argument("--model", metavar="SETTINGS", help="settings of AdaCLIP itself (default: the paper's)")
-    train.add_argument("--train", metavar="SETTINGS", help="training settings (default: the paper's)")
+    train.add_argument("--model", metavar="SETTINGS", help="settings of the method itself (default: its paper's)")
+    train.add_argument("--train", metavar="SETTINGS", help="training settings (default: its paper's)")
     train.add_argument("--evaluation", metavar="SETTINGS", help="evaluation settings, for the selection set")
     train.add_argument("--seed", type=int, default=0, metavar="N", help="seed (default: %(default)s)")
     train.add_argument(
         "--manifest", type=Path, nargs="*", default=[], metavar="FILE", help="manifests of the auxiliary sets"
     )
     train.add_argument(
-        "--features", type=Path, nargs="*", default=[], metavar="FILE", help="their features, in the same order"
+        "--features",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="FILE",
+        help="their features, in the same order, for a method that stores some (adaclip)",
     )
     train.add_argument(
         "--selection-manifest", type=Path, nargs="?", metavar="FILE", help="manifest of the selection set"
@@ -57,6 +63,13 @@ def add_model_verbs(verbs: Any) -> None:
     )
     train.add_argument(
         "--cost", type=Path, metavar="FILE", help="JSON of time and memory (default: cost.json beside the checkpoint)"
+    )
+    train.add_argument(
+        "--frozen-cache",
+        type=float,
+        default=0.0,
+        metavar="GIB",
+        help="memory for frozen features that are kept from epoch to epoch (default: %(default)s)",
     )
     add_runtime(train)
 
@@ -75,6 +88,9 @@ def add_model_verbs(verbs: Any) -> None:
         default=(),
         metavar="ID",
         help="sets that a released checkpoint was trained on; needed for one, which names none",
+    )
+    evaluate.add_argument(
+        "--name", metavar="NAME", help="name of the run of a released checkpoint (default: its file's)"
     )
     evaluate.add_argument("--manifest", type=Path, required=True, metavar="FILE", help="manifest of the prepared set")
     evaluate.add_argument("--features", type=Path, metavar="FILE", help="its features (default: computed on the way)")
@@ -102,16 +118,14 @@ def add_model_verbs(verbs: Any) -> None:
         verbs,
         "baseline",
         _baseline,
-        "evaluate a baseline or a control that needs no checkpoint",
-        "clip is plain CLIP with the same text ensemble, random a seeded random score and map, "
-        "oracle the ground truth itself.",
+        "evaluate a method that learns nothing, or a control: no checkpoint is needed",
+        "random is a seeded random score and map, oracle the ground truth itself; adaclip methods lists the others.",
         epilog=SETTINGS,
     )
-    baseline.add_argument("--method", required=True, choices=("clip", "random", "oracle"), help="what to evaluate")
+    baseline.add_argument("--method", required=True, metavar="METHOD", help="what to evaluate")
     baseline.add_argument("--name", metavar="NAME", help="name of the run (default: the method)")
-    baseline.add_argument(
-        "--backbone", required=True, metavar="SETTINGS", help="backbone settings; a control takes its image_size"
-    )
+    baseline.add_argument("--backbone", metavar="SETTINGS", help="backbone settings; a control has none")
+    baseline.add_argument("--model", metavar="SETTINGS", help="settings of the method itself (default: its paper's)")
     baseline.add_argument("--manifest", type=Path, required=True, metavar="FILE", help="manifest of the prepared set")
     baseline.add_argument("--evaluation", metavar="SETTINGS", help="evaluation settings (default: the paper's)")
     baseline.add_argument("--seed", type=int, default=0, metavar="N", help="seed (default: %(default)s)")
@@ -153,13 +167,42 @@ def _add_checkpoint(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backbone", metavar="SETTINGS", help="backbone settings; needed for a released checkpoint, which names none"
     )
+    parser.add_argument("--method", metavar="METHOD", help="method of a released checkpoint (default: adaclip)")
+    parser.add_argument("--model", metavar="SETTINGS", help="its method's settings (default: its paper's)")
 
 
-def _features(arguments: argparse.Namespace) -> None:
+def _backbone(text: str | None) -> Any:
     from adaclip.clip.settings import BackboneSettings
     from adaclip.system.settings import read_settings
 
-    backbone = read_settings(BackboneSettings, "backbone", arguments.backbone)
+    return read_settings(BackboneSettings, "backbone", text) if text is not None else None
+
+
+def _evaluation(text: str | None) -> Any:
+    from adaclip.metrics.settings import EvaluateSettings
+    from adaclip.system.settings import read_settings
+
+    return read_settings(EvaluateSettings, "evaluation", text)
+
+
+def _of_method(kind: type | None, text: str | None, what: str, method: str) -> Any:
+    """Settings of a method from the command line, or None for one that has none of these."""
+    from adaclip.system.annotated import read
+    from adaclip.system.settings import read_mapping
+
+    if kind is None:
+        if text is not None:
+            raise UsageError(f"method {method} is not trained: leave --train out")
+        return None
+    return read(kind, read_mapping(text, what) if text is not None else {}, what)
+
+
+def _features(arguments: argparse.Namespace) -> None:
+    from adaclip.methods.load import resolved
+    from adaclip.methods.registry import find_card
+
+    # What the settings leave open is as AdaCLIP computes.
+    backbone = resolved(find_card("adaclip"), _backbone(arguments.backbone), "reference")
     start_model(arguments)
     from adaclip.runs.device import decoders, take_device
     from adaclip.runs.features import compute_features
@@ -170,20 +213,23 @@ def _features(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from adaclip.clip.settings import BackboneSettings
-    from adaclip.methods.adaclip.settings import AdaCLIPSettings, AdaCLIPTraining
-    from adaclip.metrics.settings import EvaluateSettings
-    from adaclip.system.settings import read_settings
+    from adaclip.clip.architectures import check_backbone
+    from adaclip.methods.registry import find_card
 
-    backbone = read_settings(BackboneSettings, "backbone", arguments.backbone)
-    model = read_settings(AdaCLIPSettings, "model", arguments.model)
-    settings = read_settings(AdaCLIPTraining, "train", arguments.train)
-    evaluation = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
-    if len(arguments.manifest) != len(arguments.features):
-        raise UsageError(
-            f"{len(arguments.manifest)} manifests but {len(arguments.features)} feature files: give one for each"
-        )
-    if (arguments.selection_manifest is None) != (arguments.selection_features is None):
+    card = find_card(arguments.method)
+    if card.kind not in ("trained", "untrained"):
+        raise UsageError(f"method {arguments.method} is {card.kind}: it has no checkpoint (adaclip baseline)")
+    given = _backbone(arguments.backbone)
+    backbone = card.numerics("reference").of(given, check_backbone(given).image_size)
+    model = _of_method(card.settings, arguments.model, "model settings", arguments.method)
+    settings = _of_method(card.training, arguments.train, "train settings", arguments.method)
+    evaluation = _evaluation(arguments.evaluation)
+    manifests = arguments.manifest
+    if card.features and card.trained and len(manifests) != len(arguments.features):
+        raise UsageError(f"{len(manifests)} manifests but {len(arguments.features)} feature files: give one for each")
+    if arguments.selection_features is not None and arguments.selection_manifest is None:
+        raise UsageError("give --selection-manifest and --selection-features together")
+    if card.features and arguments.selection_manifest is not None and arguments.selection_features is None:
         raise UsageError("give --selection-manifest and --selection-features together")
     start_model(arguments)
     from adaclip.runs.device import decoders, take_device
@@ -196,6 +242,7 @@ def _train(arguments: argparse.Namespace) -> None:
         from adaclip.runs.selection import Selection
 
         choose = Selection(arguments.selection_manifest, arguments.selection_features, backbone, evaluation, workers)
+    features = arguments.features or [None] * len(manifests)
     train(
         arguments.name,
         arguments.method,
@@ -203,23 +250,22 @@ def _train(arguments: argparse.Namespace) -> None:
         model,
         settings,
         seed=arguments.seed,
-        auxiliary=[Source(m, f) for m, f in zip(arguments.manifest, arguments.features, strict=True)],
+        auxiliary=[Source(m, f) for m, f in zip(manifests, features, strict=True)],
         choose=choose,
         out=arguments.out,
         history=arguments.history or arguments.out.with_name("history.csv"),
         cost=arguments.cost or arguments.out.with_name("cost.json"),
         device=device,
         workers=workers,
+        cache=arguments.frozen_cache,
     )
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from adaclip.clip.settings import BackboneSettings
-    from adaclip.metrics.settings import EvaluateSettings
-    from adaclip.system.settings import read_settings
+    from adaclip.system.settings import read_mapping
 
-    settings = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
-    backbone = read_settings(BackboneSettings, "backbone", arguments.backbone) if arguments.backbone else None
+    settings, backbone = _evaluation(arguments.evaluation), _backbone(arguments.backbone)
+    model = read_mapping(arguments.model, "model settings") if arguments.model else None
     start_model(arguments)
     from adaclip.runs.device import decoders, take_device
     from adaclip.runs.evaluate import evaluate
@@ -237,48 +283,48 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         overlap=arguments.overlap,
         backbone=backbone,
         auxiliary=arguments.auxiliary,
+        method=arguments.method,
+        model=model,
+        name=arguments.name,
     )
 
 
 def _baseline(arguments: argparse.Namespace) -> None:
-    from adaclip.clip.settings import BackboneSettings
-    from adaclip.metrics.settings import EvaluateSettings
-    from adaclip.system.settings import read_settings
+    from adaclip.methods.registry import find_card
 
-    backbone = read_settings(BackboneSettings, "backbone", arguments.backbone)
-    settings = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
-    name = arguments.name or arguments.method
-    if arguments.method == "clip":
-        start_model(arguments)
-        from adaclip.runs.baselines import evaluate_clip
-        from adaclip.runs.device import decoders, take_device
+    settings, name = _evaluation(arguments.evaluation), arguments.name or arguments.method
+    card = find_card(arguments.method)
+    if card.kind == "control":
+        from adaclip.runs.controls import evaluate_control
 
-        device = take_device(arguments.device, arguments.threads)
-        evaluate_clip(
-            name,
-            backbone,
-            arguments.manifest,
-            settings,
-            arguments.out,
-            seed=arguments.seed,
-            device=device,
-            workers=decoders(arguments.workers, device),
-        )
+        evaluate_control(name, arguments.method, arguments.manifest, settings, arguments.out, seed=arguments.seed)
         return
-    from adaclip.runs.controls import evaluate_control
+    backbone = _backbone(arguments.backbone) or card.backbone
+    model = _of_method(card.settings, arguments.model, "model settings", arguments.method)
+    start_model(arguments)
+    from adaclip.runs.device import decoders, take_device
+    from adaclip.runs.evaluate import evaluate_method
 
-    evaluate_control(
-        name, arguments.method, backbone.image_size, arguments.manifest, settings, arguments.out, seed=arguments.seed
+    device = take_device(arguments.device, arguments.threads)
+    evaluate_method(
+        name,
+        arguments.method,
+        backbone,
+        model,
+        arguments.manifest,
+        settings,
+        arguments.out,
+        seed=arguments.seed,
+        device=device,
+        workers=decoders(arguments.workers, device),
     )
 
 
 def _score(arguments: argparse.Namespace) -> None:
-    from adaclip.clip.settings import BackboneSettings
-    from adaclip.metrics.settings import EvaluateSettings
-    from adaclip.system.settings import read_settings
+    from adaclip.system.settings import read_mapping
 
-    settings = read_settings(EvaluateSettings, "evaluation", arguments.evaluation)
-    backbone = read_settings(BackboneSettings, "backbone", arguments.backbone) if arguments.backbone else None
+    settings, backbone = _evaluation(arguments.evaluation), _backbone(arguments.backbone)
+    model = read_mapping(arguments.model, "model settings") if arguments.model else None
     start_model(arguments)
     from adaclip.runs.device import decoders, take_device
     from adaclip.runs.score import score_folder
@@ -294,4 +340,6 @@ def _score(arguments: argparse.Namespace) -> None:
         device=device,
         workers=decoders(arguments.workers, device),
         say=lambda text: print(f"adaclip: note: {text}", file=sys.stderr),
+        method=arguments.method,
+        model=model,
     )

@@ -69,6 +69,23 @@ def load_weights() -> dict[str, Release]:
     return dict(_table())
 
 
+def with_changes(changes: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, Release]:
+    """The releases of a configuration: all of the table, with its changes, and its own.
+
+    Args:
+        changes: by id; keys of a release that is in the table replace the table's.
+        where: what to call the configuration in errors.
+
+    Raises:
+        UsageError: as `read_weights`.
+    """
+    if not changes:
+        return load_weights()
+    entries = read_yaml(TABLE)
+    changed = {id: {**entries.get(id, {}), **entry} for id, entry in changes.items()}
+    return {**load_weights(), **read_weights(changed, f"{where}: weights")}
+
+
 def release(id: str) -> Release:
     """Released weights by id.
 

@@ -73,6 +73,8 @@ class Card:
             class name is not used.
         features: names of the frozen features that are computed once for a set and stored; `embedding` is all there is.
         uses_backbone: False for a control, which runs no model.
+        passes: what one image costs, in plain passes of the vision tower.
+        learns_through_towers: whether gradients run through the towers in training; False costs what evaluating does.
         fairness: what a comparison depends on; None for controls.
     """
 
@@ -91,6 +93,8 @@ class Card:
     sentences: Callable[[str], Sequence[str]] | None = None
     features: tuple[str, ...] = ()
     uses_backbone: bool = True
+    passes: float = 1.0
+    learns_through_towers: bool = True
     fairness: Fairness | None = None
 
     @property

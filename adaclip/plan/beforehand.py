@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from adaclip.clip.architectures import Architecture, check_backbone, check_prompts
+from adaclip.clip.architectures import Architecture, check_backbone
 from adaclip.data.fetched import own_files
 from adaclip.data.registry import Dataset, load_registry
 from adaclip.errors import UsageError
@@ -82,17 +82,15 @@ def _check_models(plan: Plan) -> None:
         )
     for experiment in config.experiments:
         with _place(f"{where}: experiments.{experiment.name}"):
-            if experiment.method in ("adaclip", "untrained"):
-                model = experiment.model
-                check_prompts(
-                    architectures[experiment.backbone],
-                    model.prompt_type,
-                    model.prompt_branch,
-                    model.prompt_depth,
-                    model.prompt_length,
-                )
-            if on_cpu and experiment.method == "adaclip" and experiment.train.precision == "fp16":
+            card = experiment.card
+            if card.uses_backbone:
+                card.check(architectures[experiment.backbone], experiment.model)
+            precision = experiment.train.precision if experiment.train is not None else None
+            if on_cpu and precision == "fp16":
                 raise UsageError("precision fp16 needs a GPU, and runtime.device is cpu: use bf16 or fp32")
+            checkpoint = experiment.checkpoint
+            if checkpoint is not None and experiment.release is None and not Path(checkpoint).exists():
+                raise UsageError(f"checkpoint {checkpoint}: no such file or folder")
 
 
 def _check_names(plan: Plan, registry: Mapping[str, Dataset]) -> None:
@@ -114,7 +112,7 @@ def _check_names(plan: Plan, registry: Mapping[str, Dataset]) -> None:
         if len(name) > _LONGEST:
             raise UsageError(f"{where}: the name {name[:40]}... has {len(name)} letters: at most {_LONGEST} fit a file")
     for experiment in config.experiments:
-        for dataset in experiment.train.mosaic_sets:
+        for dataset in experiment.train.mosaic_sets if experiment.train is not None else ():
             _known(dataset, registry, f"{where}: experiments.{experiment.name}: train.mosaic_sets")
     for dataset in config.licences:
         if dataset != "all":

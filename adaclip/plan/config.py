@@ -5,6 +5,7 @@ The schema `adaclip/schemas/config.schema.yaml` describes every key; here are th
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -12,20 +13,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from adaclip.clip.settings import BackboneSettings
+from adaclip.clip.settings import BackboneSettings, Preset
+from adaclip.data.weights import Release, with_changes
 from adaclip.errors import UsageError
-from adaclip.methods.adaclip.settings import AdaCLIPSettings, AdaCLIPTraining
+from adaclip.methods.card import Card
+from adaclip.methods.registry import find_card
+from adaclip.methods.training import TrainSettings
 from adaclip.metrics.settings import EvaluateSettings
 from adaclip.plan.experiments import Family, Single, Value, expand
 from adaclip.plan.tables import Curve, Table, read_curves, read_tables
+from adaclip.system.annotated import read, schema_of
 from adaclip.system.paths import expand_path, expand_paths
 from adaclip.system.reading import check_plain, parse_yaml, read_yaml
-from adaclip.system.schema import validate
+from adaclip.system.schema import validate, validate_part
 from adaclip.system.settings import settings
 
 #: Between the names of files that make one configuration together.
 TOGETHER = " + "
-Method = Literal["adaclip", "untrained", "clip", "random", "oracle"]
 
 
 @dataclass(frozen=True)
@@ -33,21 +37,37 @@ class Experiment:
     """One configuration to train, and the sets to evaluate it on.
 
     `evaluate` None means "others"; `swept` is the setting that a sweep varies ("" for none), `value` what it is here.
-    In `title`, "{auxiliary}" stands for the titles of the auxiliary sets.
+    In `title`, "{auxiliary}" stands for the titles of the auxiliary sets. `method` is as the configuration writes it,
+    `model` an object of its card's settings, `train` one of its recipe (None where nothing is trained). `checkpoint` is
+    a file that stands in place of training, or the id of `release`.
     """
 
     name: str
     title: str
     note: str
-    method: Method
+    method: str
+    card: Card
     auxiliary: tuple[str, ...]
     evaluate: tuple[str, ...] | None
     backbone: str
-    model: AdaCLIPSettings
-    train: AdaCLIPTraining
+    preset: Preset
+    model: Any
+    train: TrainSettings | None
     seeds: tuple[int, ...]
+    checkpoint: str | None = None
+    release: Release | None = None
     swept: str = ""
     value: Value | None = None
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether a job trains it."""
+        return self.card.trained and self.checkpoint is None
+
+    @property
+    def selection(self) -> str | None:
+        """The set on which its epoch is chosen."""
+        return self.train.selection if self.train is not None else None
 
 
 @dataclass(frozen=True)
@@ -65,6 +85,7 @@ class Config:
     simulate: Mapping[str, int] | None
     sets: tuple[str, ...] | None
     datasets: Mapping[str, Mapping[str, Any]]
+    weights: Mapping[str, Mapping[str, Any]]
     backbones: Mapping[str, BackboneSettings]
     evaluation: EvaluateSettings
     runtime: Mapping[str, Any]
@@ -194,7 +215,9 @@ def parse_config(value: Any, where: str) -> Config:
     raw_defaults = value.get("defaults") or {}
     backbones = {name: settings(BackboneSettings, entry) for name, entry in checked["backbones"].items()}
     singles, families = expand(value["experiments"], checked["protocols"], where)
-    experiments = tuple(_experiment(single, raw_defaults, backbones, where) for single in singles)
+    releases = with_changes(checked["weights"], where)
+    experiments = tuple(_experiment(single, raw_defaults, backbones, releases, where) for single in singles)
+    _check_defaults(raw_defaults, experiments, where)
     evaluation = validate(raw_defaults.get("evaluate_with", {}), "config#/$defs/evaluation", where)
     accepted = checked["licences"]["accept"]
     return Config(
@@ -206,6 +229,7 @@ def parse_config(value: Any, where: str) -> Config:
         simulate=checked.get("simulate"),
         sets=tuple(checked["sets"]) if "sets" in checked else None,
         datasets=checked["datasets"],
+        weights=checked["weights"],
         backbones=backbones,
         evaluation=settings(EvaluateSettings, evaluation),
         runtime=checked["runtime"],
@@ -219,7 +243,11 @@ def parse_config(value: Any, where: str) -> Config:
 
 
 def _experiment(
-    single: Single, defaults: Mapping[str, Any], backbones: Mapping[str, BackboneSettings], where: str
+    single: Single,
+    defaults: Mapping[str, Any],
+    backbones: Mapping[str, BackboneSettings],
+    releases: Mapping[str, Release],
+    where: str,
 ) -> Experiment:
     """One experiment with the configuration's defaults and the schema's filled in."""
     entry, place = single.entry, f"{where}: experiments.{single.name}"
@@ -235,22 +263,91 @@ def _experiment(
         raise UsageError(
             f"{place}: unknown backbone '{backbone}' (defined in backbones: {', '.join(backbones) or 'none'})"
         )
-    parts = {
-        part: validate({**defaults.get(part, {}), **entry.get(part, {})}, f"config#/$defs/{part}", f"{place}.{part}")
-        for part in ("model", "train")
-    }
+    method = entry.get("method", "adaclip")
+    release = None
+    checkpoint = entry.get("checkpoint")
+    auxiliary = tuple(entry.get("auxiliary", ()))
+    own = {part: entry.get(part, {}) for part in ("model", "train")}
+    if checkpoint is not None:
+        release = releases.get(checkpoint)
+        if release is not None:
+            method, auxiliary = _released(release, entry, backbones[backbone], place)
+            own["model"] = {**release.settings, **own["model"]}
+        elif not _is_path(checkpoint):
+            raise UsageError(
+                f"{place}: checkpoint '{checkpoint}' is neither a file nor the id of released weights "
+                f"(known: {', '.join(releases)})"
+            )
+        if entry.get("train"):
+            raise UsageError(f"{place}: a checkpoint is not trained: leave train out")
+    try:
+        card = find_card(method)
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from None
+    if entry.get("train") and card.training is None:
+        raise UsageError(f"{place}: method {method} is not trained: leave train out")
+    model = _settings(card.settings, defaults.get("model", {}), own["model"], f"{place}.model")
+    trains = card.training is not None and checkpoint is None
+    train = _settings(card.training, defaults.get("train", {}), own["train"], f"{place}.train") if trains else None
     evaluate = entry.get("evaluate", "others")
     return Experiment(
         name=single.name,
         title=entry["title"],
         note=entry.get("note", ""),
-        method=entry.get("method", "adaclip"),
-        auxiliary=tuple(entry.get("auxiliary", ())),
+        method=method,
+        card=card,
+        auxiliary=auxiliary,
         evaluate=None if evaluate == "others" else tuple(evaluate),
         backbone=backbone,
-        model=settings(AdaCLIPSettings, parts["model"]),
-        train=settings(AdaCLIPTraining, parts["train"]),
-        seeds=tuple(entry.get("seeds", defaults.get("seeds", [0]))),
+        preset=entry.get("preset", defaults.get("preset", "reference")),
+        model=model,
+        train=train,
+        seeds=(0,) if checkpoint is not None else tuple(entry.get("seeds", defaults.get("seeds", [0]))),
+        checkpoint=checkpoint,
+        release=release,
         swept=single.swept,
         value=single.value,
     )
+
+
+def _settings(kind: type[Any], defaults: Mapping[str, Any], own: Mapping[str, Any], place: str) -> Any:
+    """Settings of a method: an experiment's own on top of those defaults that the method has."""
+    known = {field.name for field in dataclasses.fields(kind)}
+    return read(kind, {**{key: value for key, value in defaults.items() if key in known}, **own}, place)
+
+
+def _check_defaults(defaults: Mapping[str, Any], experiments: Sequence[Experiment], where: str) -> None:
+    """Refuse default settings that no experiment's method has, or with wrong values."""
+    for part in ("model", "train"):
+        kinds = {
+            experiment.card.settings if part == "model" else experiment.card.training for experiment in experiments
+        }
+        known: dict[str, Any] = {}
+        for kind in sorted((kind for kind in kinds if kind is not None), key=lambda kind: kind.__name__):
+            known |= {key: entry for key, entry in schema_of(kind)["properties"].items() if key not in known}
+        schema = {"type": "object", "additionalProperties": False, "properties": known}
+        validate_part(defaults.get(part) or {}, schema, f"{where}: defaults.{part}")
+
+
+def _is_path(text: str) -> bool:
+    return os.path.lexists(text) or "/" in text or Path(text).suffix in (".pth", ".pt", ".safetensors")
+
+
+def _released(
+    release: Release, entry: Mapping[str, Any], backbone: BackboneSettings, place: str
+) -> tuple[str, tuple[str, ...]]:
+    """Method and auxiliary sets of released weights; what the experiment says of them must agree."""
+    if entry.get("method", release.method) != release.method:
+        raise UsageError(f"{place}: weights '{release.id}' are of method {release.method}, not {entry['method']}")
+    said = entry.get("auxiliary")
+    if said is not None and set(said) != set(release.auxiliary):
+        raise UsageError(
+            f"{place}: weights '{release.id}' were trained on {'+'.join(release.auxiliary)}: leave auxiliary out"
+        )
+    for key, value in release.backbone.items():
+        if getattr(backbone, key) != value:
+            raise UsageError(
+                f"{place}: weights '{release.id}' belong to a backbone with {key} {value}, "
+                f"not {getattr(backbone, key)}: choose that backbone"
+            )
+    return release.method, release.auxiliary

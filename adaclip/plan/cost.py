@@ -35,17 +35,19 @@ class Cost:
     Attributes:
         jobs: number of jobs by rule.
         seconds: the least and the most seconds of the device, by rule.
+        methods: the same by title of the method.
         device: GPU or CPU.
         sources: of the rates.
     """
 
     jobs: Mapping[str, int]
     seconds: Mapping[str, tuple[float, float]]
+    methods: Mapping[str, tuple[float, float]]
     device: str
     sources: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """What to print: the jobs, the hours, and where the rates are from."""
+        """What to print: the jobs, the hours by stage and by method, and where the rates are from."""
         total = sum(self.jobs.values())
         counted = [f"{self.jobs[rule]} {rule}" for rule in STAGES if self.jobs.get(rule)]
         others = total - sum(self.jobs.get(rule, 0) for rule in STAGES)
@@ -56,6 +58,8 @@ class Cost:
             parts = [f"{STAGES[rule]} {_hours(span)}" for rule, span in self.seconds.items()]
             low, high = (sum(span[end] for span in self.seconds.values()) for end in (0, 1))
             lines.append(f"cost: about {_hours((low, high))} {self.device}-hours ({', '.join(parts)})")
+            methods = [f"{title} {_hours(span)}" for title, span in self.methods.items()]
+            lines.append(f"cost: by method: {', '.join(methods)}")
             lines += [f"cost: {source}" for source in self.sources]
         return lines
 
@@ -80,60 +84,66 @@ def estimate(plan: Plan, images: Mapping[str, int], jobs: Iterable[Job]) -> Cost
     rates = _rates()["gpu" if on_gpu else "cpu"]
     counts: Counter[str] = Counter()
     seconds: dict[str, tuple[float, float]] = {}
+    methods: dict[str, tuple[float, float]] = {}
     for rule, wildcards in jobs:
         counts[rule] += 1
         passes = _passes(plan, rule, wildcards, images)
         if passes is None:
             continue
-        backbone, work = passes
+        backbone, title, work = passes
         rate = _rate(backbone, rates)
         low, high = (rates["start"] + sum(count * rate[kind][end] for kind, count in work.items()) for end in (0, 1))
-        before = seconds.get(rule, (0.0, 0.0))
-        seconds[rule] = (before[0] + low, before[1] + high)
+        for spans, key in ((seconds, rule), (methods, title)):
+            before = spans.get(key, (0.0, 0.0))
+            spans[key] = (before[0] + low, before[1] + high)
     ordered = {rule: seconds[rule] for rule in STAGES if rule in seconds}
-    return Cost(dict(counts), ordered, "GPU" if on_gpu else "CPU", tuple(rates["sources"]))
+    return Cost(dict(counts), ordered, methods, "GPU" if on_gpu else "CPU", tuple(rates["sources"]))
 
 
 def _passes(
     plan: Plan, rule: str, wildcards: Mapping[str, str], images: Mapping[str, int]
-) -> tuple[BackboneSettings, dict[str, int]] | None:
-    """The backbone of a job and how many images it takes through it, by kind of pass; None for other jobs."""
-    backbones = plan.config.backbones
+) -> tuple[BackboneSettings, str, dict[str, float]] | None:
+    """The backbone of a job, its method's title, and how many images it takes through it, by kind of pass."""
     if rule == "features":
-        return backbones[wildcards["backbone"]], {"features": images[wildcards["set"]]}
+        return plan.features[wildcards["backbone"]], "stored features", {"features": images[wildcards["set"]]}
     if rule not in STAGES:
         return None
     experiment = plan.runs[wildcards["run"]].experiment
-    backbone = backbones[experiment.backbone]
-    if experiment.method in ("random", "oracle"):
+    card = experiment.card
+    if not card.uses_backbone:
         return None
+    backbone = plan.computed[experiment.name]
     if rule != "train":
-        return backbone, {"evaluate": images[wildcards["set"]]}
-    if experiment.method != "adaclip":
-        return backbone, {}
-    epochs, selection = experiment.train.epochs, experiment.train.selection
-    return backbone, {
-        "train": epochs * sum(images[name] for name in experiment.auxiliary),
-        "evaluate": epochs * images[selection] if selection else 0,
-    }
+        return backbone, card.title, {"evaluate": card.passes * images[wildcards["set"]]}
+    if experiment.train is None:
+        return backbone, card.title, {}
+    epochs, selection = experiment.train.epochs, experiment.selection
+    shown = epochs * sum(images[name] for name in experiment.auxiliary)
+    judged = epochs * images[selection] if selection else 0
+    if not card.learns_through_towers:
+        return backbone, card.title, {"evaluate": card.passes * (shown + judged)}
+    return backbone, card.title, {"train": shown, "evaluate": judged}
 
 
 def planned_jobs(plan: Plan) -> list[Job]:
     """The jobs that a plan needs of the model, when nothing is there yet."""
     evaluations = plan.evaluations()
-    trained = plan.trained_runs()
+    trained, released = plan.trained_runs(), plan.released_runs()
     jobs: list[Job] = []
     needed: dict[tuple[str, str], None] = {}
     for run, seed in dict.fromkeys((run, seed) for run, seed, _ in evaluations if run in trained):
         experiment = plan.runs[run].experiment
         jobs.append(("train", {"run": run, "seed": str(seed)}))
-        if experiment.method == "adaclip":
-            names = (*experiment.auxiliary, *filter(None, [experiment.train.selection]))
-            needed |= dict.fromkeys((experiment.backbone, name) for name in names)
+        features = plan.features_of(experiment)
+        if experiment.is_trained and features is not None:
+            names = (*experiment.auxiliary, *filter(None, [experiment.selection]))
+            needed |= dict.fromkeys((features, name) for name in names)
     for run, seed, name in evaluations:
-        jobs.append(("evaluate" if run in trained else "baseline", {"run": run, "seed": str(seed), "set": name}))
-        if run in trained:
-            needed[plan.runs[run].experiment.backbone, name] = None
+        rule = "evaluate" if run in trained or run in released else "baseline"
+        jobs.append((rule, {"run": run, "seed": str(seed), "set": name}))
+        features = plan.features_of(plan.runs[run].experiment)
+        if features is not None and rule == "evaluate":
+            needed[features, name] = None
     return [*(("features", {"backbone": backbone, "set": name}) for backbone, name in needed), *jobs]
 
 

@@ -116,7 +116,7 @@ def _swept(name: str, entry: Mapping[str, Any], place: str) -> Iterator[Single]:
         return
     [(swept, values)] = entry["sweep"].items()
     part, _, key = swept.partition(".")
-    if (key in entry.get(part, {})) if key else "backbone" in entry:
+    if (key in entry.get(part, {})) if key else part in entry:
         raise UsageError(f"{place}: {swept} is both set and swept: keep one")
     for value in values:
         text = _text(value)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from adaclip.errors import AdaclipError
+from adaclip.methods.registry import BUILT_IN, find_card
+from adaclip.system.annotated import schema_of
 from adaclip.system.files import write_text
 from adaclip.system.pages import read_page, replace_block
 from adaclip.system.schema import load_schema
@@ -18,8 +21,6 @@ END = "<!-- End of the keys. -->"
 PARTS = {
     "backbone": "One backbone (`backbones: NAME:`)",
     "experiment": "One experiment (`experiments: NAME:`)",
-    "model": "The model (`model:`)",
-    "train": "Training (`train:`)",
     "evaluation": "Evaluation (`defaults: evaluate_with:`)",
     "table": "One table (`tables: NAME:`)",
     "row": "One row of a table (`rows:`)",
@@ -55,6 +56,11 @@ def keys() -> str:
     lines = ["", "### Top level", "", *_table(schema, parts)]
     for name, title in PARTS.items():
         lines += ["", f"### {title}", "", *_table(parts[name], parts)]
+    for id in BUILT_IN:
+        card = find_card(id)
+        for part, kind in (("model", card.settings), ("train", card.training)):
+            if kind is not None and dataclasses.fields(kind) and card.kind != "untrained":
+                lines += ["", f"### Method `{id}`: `{part}:`", "", *_table(schema_of(kind), parts)]
     return "\n".join([*lines, ""])
 
 

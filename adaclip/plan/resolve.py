@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adaclip.clip.architectures import read_architecture
+from adaclip.clip.settings import BackboneSettings
 from adaclip.data.leakage import refuse_leakage
 from adaclip.data.manifest import known_facts
 from adaclip.data.registry import Dataset
 from adaclip.data.wording import words_of
 from adaclip.errors import UsageError
 from adaclip.literature.published import check_tables
-from adaclip.methods.adaclip.words import refuse_long_words
+from adaclip.methods.card import Card
+from adaclip.methods.words import refuse_long_words
 from adaclip.plan.config import Config, Experiment
 from adaclip.plan.tables import Scope, curve_document, table_document
 from adaclip.system.settings import as_dict
@@ -43,6 +48,8 @@ class Plan:
         titles: by experiment name, with the auxiliary sets put in.
         tables: as in plan.json.
         curves: as in plan.json.
+        computed: by experiment name, the backbone with nothing left open.
+        features: backbones by the name of the folder of their stored features: equal ones share it.
     """
 
     config: Config
@@ -53,6 +60,8 @@ class Plan:
     titles: dict[str, str]
     tables: list[dict[str, Any]]
     curves: list[dict[str, Any]]
+    computed: dict[str, BackboneSettings]
+    features: dict[str, BackboneSettings]
 
     def evaluations(self) -> list[tuple[str, int, str]]:
         """All (run, seed, set) to evaluate, without repeats, in the order of the experiments."""
@@ -65,14 +74,29 @@ class Plan:
         return list(found)
 
     def trained_runs(self) -> list[str]:
-        """Runs that have a checkpoint."""
-        return [name for name, run in self.runs.items() if run.experiment.method in ("adaclip", "untrained")]
+        """Runs whose checkpoint a job writes: trained ones, and those with initial parameters."""
+        return [
+            name
+            for name, run in self.runs.items()
+            if run.experiment.card.has_checkpoint and run.experiment.checkpoint is None
+        ]
+
+    def released_runs(self) -> list[str]:
+        """Runs whose checkpoint is there, or is fetched."""
+        return [name for name, run in self.runs.items() if run.experiment.checkpoint is not None]
+
+    def features_of(self, experiment: Experiment) -> str | None:
+        """The folder of an experiment's stored features; None when its method stores none."""
+        if not experiment.card.features:
+            return None
+        computed = self.computed[experiment.name]
+        return next(name for name, backbone in self.features.items() if backbone == computed)
 
     def used_sets(self) -> tuple[str, ...]:
         """Sets that some experiment trains on, selects on or evaluates, in the order of `sets`."""
         used = {dataset for names in self.evaluated.values() for dataset in names}
         for experiment in self.config.experiments:
-            used |= {*experiment.auxiliary, *filter(None, [experiment.train.selection])}
+            used |= {*experiment.auxiliary, *filter(None, [experiment.selection])}
         return tuple(dataset for dataset in self.sets if dataset in used)
 
 
@@ -89,7 +113,7 @@ def make_plan(config: Config, registry: Mapping[str, Dataset]) -> Plan:
     """
     named: dict[str, None] = dict.fromkeys(config.sets or ())
     for experiment in config.experiments:
-        for dataset in (*experiment.auxiliary, *(experiment.evaluate or ()), experiment.train.selection):
+        for dataset in (*experiment.auxiliary, *(experiment.evaluate or ()), experiment.selection):
             if dataset is not None:
                 named.setdefault(dataset)
     if not config.sets:
@@ -102,6 +126,7 @@ def make_plan(config: Config, registry: Mapping[str, Dataset]) -> Plan:
                 "nor under 'datasets' in the config"
             )
     sets = tuple(named)
+    computed = _computed(config)
     evaluated: dict[str, tuple[str, ...]] = {}
     run_of: dict[str, str] = {}
     runs: dict[str, Run] = {}
@@ -113,7 +138,7 @@ def make_plan(config: Config, registry: Mapping[str, Dataset]) -> Plan:
             chosen = tuple(dataset for dataset in chosen if dataset not in experiment.auxiliary)
         refuse_leakage(experiment.auxiliary, chosen, f"experiment '{experiment.name}'")
         evaluated[experiment.name] = tuple(dataset for dataset in sets if dataset in chosen)
-        key = _settings_key(experiment)
+        key = _settings_key(experiment, computed[experiment.name])
         run_of[experiment.name] = by_settings.setdefault(key, experiment.name)
         runs.setdefault(run_of[experiment.name], Run(run_of[experiment.name], experiment))
     _check_words(config, registry, evaluated)
@@ -140,21 +165,54 @@ def make_plan(config: Config, registry: Mapping[str, Dataset]) -> Plan:
         titles={name: scope.title(name) for name in auxiliary},
         tables=tables,
         curves=[curve_document(curve, scope) for curve in config.curves],
+        computed=computed,
+        features=_features(config, computed),
     )
 
 
+def _computed(config: Config) -> dict[str, BackboneSettings]:
+    """The backbone of each experiment with nothing left open."""
+    native: dict[str, int | None] = {}
+    for backbone in config.backbones.values():
+        with contextlib.suppress(UsageError):  # `beforehand` names it with its place
+            native[backbone.model] = read_architecture(backbone.model).image_size
+    found = {}
+    for experiment in config.experiments:
+        backbone = config.backbones[experiment.backbone]
+        numerics = experiment.card.numerics(experiment.preset)
+        found[experiment.name] = numerics.of(backbone, native.get(backbone.model))
+    return found
+
+
+def _features(config: Config, computed: Mapping[str, BackboneSettings]) -> dict[str, BackboneSettings]:
+    """A name for each different backbone whose features are stored: the configuration's, as far as it is one's own."""
+    found: dict[str, BackboneSettings] = {}
+    for experiment in config.experiments:
+        backbone = computed[experiment.name]
+        if experiment.card.features and backbone not in found.values():
+            name = experiment.backbone
+            if name in found:
+                name = f"{name}-{backbone.activation}-{backbone.positions}"
+            found[name] = backbone
+    return found
+
+
 def _check(experiment: Experiment, registry: Mapping[str, Dataset], data: str) -> None:
-    where = f"experiment '{experiment.name}'"
-    if experiment.method == "adaclip" and not experiment.auxiliary:
+    where, card = f"experiment '{experiment.name}'", experiment.card
+    learns = card.trained
+    if experiment.is_trained and not experiment.auxiliary:
         raise UsageError(f"{where}: give auxiliary data to train on, or method: untrained")
-    if experiment.method != "adaclip" and experiment.auxiliary:
+    if learns and not experiment.auxiliary:
+        raise UsageError(f"{where}: say on which sets {experiment.checkpoint} was trained (auxiliary)")
+    if not learns and experiment.auxiliary:
         raise UsageError(f"{where}: method {experiment.method} takes no auxiliary data: leave it out")
-    if "none" in (experiment.model.prompt_type, experiment.model.prompt_branch) and experiment.train.freeze_projections:
-        raise UsageError(f"{where}: no prompts and frozen projections leave nothing to train")
-    selection = experiment.train.selection
+    if experiment.checkpoint is not None and not learns:
+        raise UsageError(f"{where}: method {experiment.method} is not trained: leave checkpoint out")
+    selection = experiment.selection
     if selection in experiment.auxiliary:
         raise UsageError(f"{where}: selection on '{selection}', which is auxiliary data: choose another set")
-    if experiment.auxiliary and all(_anomalous(registry[name], data) == 0 for name in experiment.auxiliary):
+    counts = [_anomalous(registry[name], data) for name in experiment.auxiliary]
+    if experiment.is_trained and all(count == 0 for count in counts):
         raise UsageError(
             f"{where}: no anomalous image in the auxiliary data ({'+'.join(experiment.auxiliary)}), so there is "
             "nothing to learn: train on a set that has some"
@@ -175,25 +233,24 @@ def _anomalous(dataset: Dataset, data: str) -> int | None:
 def _check_words(config: Config, registry: Mapping[str, Dataset], evaluated: Mapping[str, Sequence[str]]) -> None:
     """Refuse words that a text tower would cut, as far as the registry or a prepared set has them."""
     asked = {
-        (config.backbones[experiment.backbone].model, dataset)
+        (experiment.method, config.backbones[experiment.backbone].model, dataset): experiment.card
         for experiment in config.experiments
-        if experiment.method not in ("random", "oracle")
+        if experiment.card.sentences is not None
         for dataset in (*experiment.auxiliary, *evaluated[experiment.name])
     }
-    for model, dataset in sorted(asked):
+    for (_, model, dataset), card in sorted(asked.items(), key=lambda item: item[0]):
         words = words_of(registry[dataset], config.data)
-        refuse_long_words(words.values(), model, f"data set '{dataset}'")
+        refuse_long_words(words.values(), card, model, f"data set '{dataset}'")
 
 
-def _settings_key(experiment: Experiment) -> str:
+def _settings_key(experiment: Experiment, backbone: BackboneSettings) -> str:
     """Equal for experiments whose figures are the same by construction; what a method does not use is left out."""
-    uses = {
-        "adaclip": [experiment.backbone, as_dict(experiment.model), as_dict(experiment.train)],
-        "untrained": [experiment.backbone, as_dict(experiment.model)],
-        "clip": [experiment.backbone],
-    }
-    # The controls use the input size alone, which is the backbone's.
-    used = uses.get(experiment.method, [experiment.backbone])
+    used = [
+        as_dict(backbone) if experiment.card.uses_backbone else None,
+        as_dict(experiment.model),
+        as_dict(experiment.train) if experiment.train is not None else None,
+        experiment.checkpoint,
+    ]
     return json.dumps([experiment.method, sorted(experiment.auxiliary), used], sort_keys=True)
 
 
@@ -217,6 +274,7 @@ def plan_document(plan: Plan, datasets: Mapping[str, Mapping[str, Any]]) -> dict
             for name in plan.used_sets()
         },
         "backbones": {name: as_dict(entry) for name, entry in config.backbones.items()},
+        "methods": {experiment.method: method_document(experiment.card) for experiment in config.experiments},
         "evaluation": as_dict(config.evaluation),
         "leakage": config.leakage,
         "experiments": [_experiment_document(plan, experiment) for experiment in config.experiments],
@@ -225,23 +283,39 @@ def plan_document(plan: Plan, datasets: Mapping[str, Mapping[str, Any]]) -> dict
     }
 
 
+def method_document(card: Card) -> dict[str, Any]:
+    """What the report says of a method."""
+    fairness = dataclasses.asdict(card.fairness) if card.fairness is not None else None
+    return {
+        "title": card.title,
+        "kind": card.kind,
+        "paper": card.paper,
+        "licence": card.licence,
+        "smoothing": card.smoothing,
+        "fairness": fairness,
+    }
+
+
 def _experiment_document(plan: Plan, experiment: Experiment) -> dict[str, Any]:
-    trained = experiment.method == "adaclip"
     return {
         "name": experiment.name,
         "title": plan.titles[experiment.name],
         "note": experiment.note,
         "method": experiment.method,
+        "kind": experiment.card.kind,
         "run": plan.run_of[experiment.name],
         "backbone": experiment.backbone,
+        "preset": experiment.preset,
+        "features": plan.features_of(experiment),
         "auxiliary": list(experiment.auxiliary),
         "evaluate": list(plan.evaluated[experiment.name]),
-        "selection": experiment.train.selection if trained else None,
+        "selection": experiment.selection,
+        "released": experiment.checkpoint,
         "seeds": list(experiment.seeds),
         "swept": experiment.swept or None,
         "value": experiment.value,
-        "model": as_dict(experiment.model) if experiment.method in ("adaclip", "untrained") else None,
-        "train": as_dict(experiment.train) if trained else None,
+        "model": as_dict(experiment.model) if experiment.card.uses_backbone else None,
+        "train": as_dict(experiment.train) if experiment.train is not None else None,
     }
 
 
@@ -286,9 +360,11 @@ def part_document(document: Mapping[str, Any], target: str, root: str) -> dict[s
         if experiment["name"] in needed
     ]
     trained = {name for experiment in experiments for name in (*experiment["auxiliary"], experiment["selection"])}
+    methods = {experiment["method"] for experiment in experiments}
     return {
         **document,
         "root": root,
+        "methods": {name: facts for name, facts in document["methods"].items() if name in methods},
         "sets": {name: facts for name, facts in document["sets"].items() if name in shown | trained},
         "experiments": experiments,
         "tables": tables,

@@ -1,7 +1,7 @@
-"""Learned parameters on disk: safetensors with the config in the metadata, or the released `.pth` layout.
+"""Learned parameters on disk: safetensors with the settings in the metadata, or a method's released layout.
 
-The released layout is a flat dict of tensors whose keys start with `clip_model.`, saved with `torch.save`. Which of the
-two a file has is told by its content, whatever its suffix.
+The released layout is what the authors' code saves with `torch.save`; the method itself reads and writes it. Which of
+the two a file has is told by its content, whatever its suffix.
 """
 
 from __future__ import annotations
@@ -15,38 +15,49 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adaclip.clip.load import make_backbone, reason_of
-from adaclip.clip.settings import BackboneSettings
+from adaclip.clip.load import reason_of
+from adaclip.clip.settings import BackboneSettings, Numerics
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.methods.adaclip.model import AdaCLIP
-from adaclip.methods.adaclip.settings import AdaCLIPSettings
+from adaclip.methods.base import Method
+from adaclip.methods.card import Card
+from adaclip.methods.load import make_method, resolved
+from adaclip.methods.registry import find_card, method_class
+from adaclip.system.annotated import read
 from adaclip.system.files import write_whole
 from adaclip.system.foreign import damaged_member, kind_of_checkpoint, other_model
-from adaclip.system.settings import as_dict, settings
+from adaclip.system.settings import as_dict
 from adaclip.system.tensors import read_tensors, write_tensors
 
-#: Prefix of every key of the released layout.
-PREFIX = "clip_model."
-FORMAT = "adaclip-bench/2"
-#: The first format had no digest of the content.
-UNCHECKED_FORMAT = "adaclip-bench/1"
+FORMAT = "adaclip-bench/3"
+#: Written before there were other methods: the method is AdaCLIP, and the backbone names a preset of its.
+ONE_METHOD = "adaclip-bench/2"
+#: The first format had no digest of the content either.
+UNCHECKED = "adaclip-bench/1"
+#: What the presets of those formats stand for.
+OLD_PRESETS = {
+    "reference": Numerics("gelu", "bicubic"),
+    "corrected": Numerics("as_trained", "bicubic_antialias"),
+}
 
 
-def save_checkpoint(model: AdaCLIP, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
+def save_checkpoint(
+    model: Method, path: str | Path, provenance: Mapping[str, Any] | None = None, method: str | None = None
+) -> None:
     """Write the learned parameters, in full precision.
 
     Args:
-        model: the model.
+        model: the method.
         path: `*.safetensors` (ours), or `*.pth` (the released layout, without settings).
         provenance: further facts for the metadata, as JSON values (auxiliary sets, seed ...).
+        method: how the method is found again, when that is not its id: `module:Name`.
 
     Raises:
         UsageError: another suffix.
-        AdaclipError: a parameter is not finite, or the file cannot be written.
+        AdaclipError: a parameter is not finite, the method has no released layout, or the file cannot be written.
 
     Example:
-        >>> from adaclip.clip.load import load_backbone
-        >>> model = AdaCLIP(load_backbone("tiny", image_size=56))
+        >>> from adaclip.methods.load import load_method
+        >>> model = load_method("adaclip", "tiny", image_size=56)
         >>> save_checkpoint(model, "mine.safetensors", {"seed": 0})
         >>> read_metadata("mine.safetensors")["provenance"]
         {'seed': 0}
@@ -61,40 +72,55 @@ def save_checkpoint(model: AdaCLIP, path: str | Path, provenance: Mapping[str, A
     if path.suffix == ".safetensors":
         metadata = {
             "format": FORMAT,
+            "method": method or model.card.id,
             "model": json.dumps(as_dict(model.settings)),
             "backbone": json.dumps(as_dict(model.backbone.settings)),
             "provenance": json.dumps(dict(provenance or {}), allow_nan=False),
         }
         write_tensors(path, state, metadata)
         return
+    content = model.to_released(state)
     try:
         with write_whole(path) as part, part.open("wb") as stream:
-            torch.save({PREFIX + key: value for key, value in state.items()}, stream)
+            torch.save(content, stream)
     except RuntimeError as error:  # how torch says that the disk is full
         raise AdaclipError(f"cannot write {path}: {' '.join(str(error).split())[:200]}") from error
 
 
-def load_checkpoint(model: AdaCLIP, path: str | Path) -> None:
-    """Load learned parameters into a model of the same settings.
+def load_checkpoint(model: Method, path: str | Path) -> None:
+    """Load learned parameters into a method of the same settings.
 
     Args:
         model: changed in place.
-        path: a safetensors file of `save_checkpoint`, or a file in the released layout (`.pth`, `.pt` ...).
+        path: a safetensors file of `save_checkpoint`, or the authors' file (`.pth`, `.pt` ...), or the folder that holds
+            their files where there are several.
 
     Raises:
-        AdaclipError: missing or damaged file, one that is no checkpoint (what it is instead is said), a parameter that
-            is not finite, or parameters that do not fit the model: the first that differs is named with both shapes.
+        AdaclipError: missing or damaged file, one that is no checkpoint (what it is instead is said), another method's,
+            a parameter that is not finite, or parameters that do not fit the model: the first that differs is named
+            with both shapes.
 
     Example:
-        >>> from adaclip.clip.load import load_backbone
-        >>> backbone = load_backbone("tiny", image_size=56)
-        >>> save_checkpoint(AdaCLIP(backbone), "released.pth")
-        >>> load_checkpoint(AdaCLIP(backbone), "released.pth")
+        >>> from adaclip.methods.load import load_method
+        >>> model = load_method("adaclip", "tiny", image_size=56)
+        >>> save_checkpoint(model, "released.pth")
+        >>> load_checkpoint(model, "released.pth")
     """
-    state = _read_state(Path(path))
+    path = Path(path)
+    if not path.is_dir() and kind_of_checkpoint(path) == "safetensors":
+        tensors, metadata = _read_safetensors(path)
+        method = metadata.get("method", "adaclip")
+        if metadata.get("format") == FORMAT and find_card(method).model != model.card.model:
+            raise AdaclipError(f"{path} is a checkpoint of method {method}, not of {model.card.id}")
+        _load_state(model, tensors, path)
+    else:
+        _load_state(model, model.from_released(_unpickled(path), path), path)
+
+
+def _load_state(model: Method, state: Mapping[str, Tensor], path: Path) -> None:
     own = model.state_dict()
-    if own.keys().isdisjoint(state):
-        raise AdaclipError(f"{path} is not a checkpoint of AdaCLIP: {other_model(state, PREFIX)}")
+    if own and own.keys().isdisjoint(state):
+        raise AdaclipError(f"{path} is not a checkpoint of {model.card.title}: {other_model(state)}")
     for key in own:
         if key not in state:
             raise AdaclipError(f"{path} lacks the parameter {key}, which the model with {_describe(model)} has")
@@ -102,7 +128,7 @@ def load_checkpoint(model: AdaCLIP, path: str | Path) -> None:
             raise AdaclipError(
                 f"{path}: parameter {key} has shape {tuple(state[key].shape)}, "
                 f"the model's has {tuple(own[key].shape)}: "
-                f"make the model with the checkpoint's backbone, prompt depth and prompt length"
+                f"make the model with the checkpoint's backbone and settings ({', '.join(as_dict(model.settings))})"
             )
     extra = [key for key in state if key not in own]
     if extra:
@@ -120,7 +146,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     """Settings and provenance of a checkpoint written by `save_checkpoint`.
 
     Returns:
-        `model` and `backbone` as settings objects' dicts, `provenance` as it was given.
+        `method`, `model` and `backbone` as settings objects' dicts, `provenance` as it was given.
 
     Raises:
         AdaclipError: not such a file.
@@ -129,92 +155,116 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     if kind_of_checkpoint(path) != "safetensors":
         raise AdaclipError(f"{path} has no metadata: only a safetensors file of adaclip train has")
     _, metadata = _read_safetensors(path)
-    if metadata.get("format") == UNCHECKED_FORMAT:
+    known = metadata.get("format")
+    if known == UNCHECKED:
         print(f"note: {path} was written by an earlier version, without a digest to check it by", file=sys.stderr)
-    elif metadata.get("format") != FORMAT:
-        raise AdaclipError(f"{path} is not a checkpoint of this program (format {metadata.get('format')!r})")
+    elif known not in (FORMAT, ONE_METHOD):
+        raise AdaclipError(f"{path} is not a checkpoint of this program (format {known!r})")
     try:
-        return {key: json.loads(metadata[key]) for key in ("model", "backbone", "provenance")}
-    except (KeyError, ValueError) as error:
+        found: dict[str, Any] = {key: json.loads(metadata[key]) for key in ("model", "backbone", "provenance")}
+        if known == FORMAT:
+            return {"method": metadata["method"], **found}
+        preset = OLD_PRESETS[found["backbone"].pop("preset")]
+        backbone = {**found["backbone"], "activation": preset.activation, "positions": preset.positions}
+        return {"method": "adaclip", **found, "backbone": backbone}
+    except (KeyError, ValueError, AttributeError) as error:
         raise AdaclipError(f"checkpoint {path} is damaged: its metadata lacks {error}") from error
 
 
 def load_model(
-    path: str | Path, device: str | torch.device = "cpu", backbone: BackboneSettings | None = None
-) -> tuple[AdaCLIP, dict[str, Any]]:
-    """A model as a checkpoint describes it, with its parameters.
+    path: str | Path,
+    device: str | torch.device = "cpu",
+    backbone: BackboneSettings | None = None,
+    method: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> tuple[Method, dict[str, Any]]:
+    """A method as a checkpoint describes it, with its parameters.
 
     Args:
-        path: a safetensors file of `save_checkpoint`, or a file in the released layout, whatever its suffix.
+        path: a safetensors file of `save_checkpoint`, or the authors' file, whatever its suffix, or a folder of theirs.
         device: where to put it.
-        backbone: needed for the released layout, which does not name its own; its model has AdaCLIP's default settings.
+        backbone: needed for the authors' file, which does not name its own; activation and resize that are left open
+            are the method's reference.
+        method: of the authors' file, which does not name its own; AdaCLIP where nothing is said.
+        settings: of the method of the authors' file; what its shapes say need not be given.
 
     Returns:
-        The model in evaluation mode, and the checkpoint's provenance (empty for the released layout).
+        The method in evaluation mode, and the checkpoint's provenance (empty for the authors' file).
 
     Raises:
-        AdaclipError: missing or damaged file, one that is no checkpoint, or one that another version wrote.
+        AdaclipError: missing or damaged file, one that is no checkpoint, another method's, or one that another version
+            wrote.
         UsageError: the backbone is missing, or is another than the one that the checkpoint names.
 
     Example:
-        >>> from adaclip.clip.load import load_backbone
-        >>> save_checkpoint(AdaCLIP(load_backbone("tiny", image_size=56), clusters=8), "mine.safetensors")
+        >>> from adaclip.methods.load import load_method
+        >>> save_checkpoint(load_method("adaclip", "tiny", image_size=56, clusters=8), "mine.safetensors")
         >>> model, provenance = load_model("mine.safetensors")
         >>> model.settings.clusters
         8
     """
-    if kind_of_checkpoint(Path(path)) == "torch":
-        if backbone is None:
-            raise UsageError(
-                f"{path} does not name its backbone: give --backbone (the paper's is ViT-L-14-336, openai, 518)"
-            )
-        model = AdaCLIP(make_backbone(backbone, device))
-        load_checkpoint(model, path)
-        return model.eval(), {}
+    path = Path(path)
+    if path.is_dir() or kind_of_checkpoint(path) == "torch":
+        return _released(path, device, backbone, find_card(method or "adaclip"), settings or {}), {}
     metadata = read_metadata(path)
-    try:
-        backbone_settings = settings(BackboneSettings, metadata["backbone"])
-        model_settings = settings(AdaCLIPSettings, metadata["model"])
-    except TypeError as error:
-        raise AdaclipError(f"checkpoint {path} was written by another version of this program: {error}") from error
-    if backbone is not None and backbone != backbone_settings:
+    card = find_card(metadata["method"])
+    if method is not None and find_card(method) != card:
         raise UsageError(
-            f"{path} was trained on another backbone than the one given ({as_dict(backbone_settings)}): "
+            f"{path} is a checkpoint of method {metadata['method']}: it names its own, so leave --method out"
+        )
+    try:
+        named = BackboneSettings(**metadata["backbone"])
+        own = read(card.settings, metadata["model"], f"checkpoint {path}")
+    except (TypeError, UsageError) as error:
+        raise AdaclipError(f"checkpoint {path} was written by another version of this program: {error}") from error
+    if backbone is not None and _filled(backbone, named) != named:
+        raise UsageError(
+            f"{path} was trained on another backbone than the one given ({as_dict(named)}): "
             "it names its own, so leave --backbone out"
         )
-    model = AdaCLIP(make_backbone(backbone_settings, device), **as_dict(model_settings))
+    model = make_method(card, named, own, device=device)
     load_checkpoint(model, path)
     return model.eval(), metadata["provenance"]
 
 
-def _read_state(path: Path) -> dict[str, Tensor]:
-    if kind_of_checkpoint(path) == "safetensors":
-        return _read_safetensors(path)[0]
+def _filled(backbone: BackboneSettings, named: BackboneSettings) -> BackboneSettings:
+    """What a given backbone leaves open is as the checkpoint names it."""
+    return Numerics(named.activation or "gelu", named.positions or "bicubic").of(backbone)
+
+
+def _released(
+    path: Path,
+    device: str | torch.device,
+    backbone: BackboneSettings | None,
+    card: Card,
+    settings: Mapping[str, Any],
+) -> Method:
+    if backbone is None:
+        raise UsageError(
+            f"{path} does not name its backbone: give --backbone (the paper's is ViT-L-14-336, openai, 518)"
+        )
+    content = _unpickled(path)
+    known = method_class(card).settings_of_released(content, path)
+    model = make_method(card, resolved(card, backbone, "reference"), {**known, **settings}, device=device)
+    _load_state(model, model.from_released(content, path), path)
+    return model.eval()
+
+
+def _unpickled(path: Path) -> Any:
+    """What `torch.load` makes of a file, with tensors and plain containers alone; of a folder, by file name."""
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.suffix in (".pth", ".pt"))
+        if not files:
+            raise AdaclipError(f"{path} holds no .pth or .pt files: give the folder of the authors' files")
+        return {file.name: _unpickled(file) for file in files}
     damaged = damaged_member(path)
     if damaged:
         raise AdaclipError(f"checkpoint {path} is damaged: {damaged}: get another copy of it")
     try:
         with path.open("rb") as stream:  # given a name, torch would go by its suffix
-            content = torch.load(stream, map_location="cpu", weights_only=True)
+            return torch.load(stream, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can end in any exception
         raise AdaclipError(f"cannot read checkpoint {path}: {reason_of(error)}") from error
-    if not isinstance(content, dict):
-        raise AdaclipError(f"{path} is not in the released layout: it holds no tensors by name")
-    names = [str(key) for key in content]
-    if not names or not all(name.startswith(PREFIX) for name in names):
-        raise AdaclipError(f"{path} is not in the released layout: {other_model(names, PREFIX)}")
-    odd = next((key for key, value in content.items() if not isinstance(value, Tensor)), None)
-    if odd is not None:
-        raise AdaclipError(f"{path} is not in the released layout: its {odd} is no tensor")
-    for key, value in content.items():
-        if value.layout != torch.strided or not value.is_floating_point():
-            kind = (
-                "a sparse tensor" if value.layout != torch.strided else f"of {str(value.dtype).removeprefix('torch.')}"
-            )
-            raise AdaclipError(
-                f"{path} is not in the released layout: its {key} is {kind}, not of floating-point numbers"
-            )
-    return {str(key).removeprefix(PREFIX): value for key, value in content.items()}
 
 
 def _not_finite(state: Mapping[str, Tensor]) -> str | None:
@@ -225,11 +275,11 @@ def _not_finite(state: Mapping[str, Tensor]) -> str | None:
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Parameters and metadata; a file of ours is checked against the digest in it."""
     tensors, metadata, checked = read_tensors(path, "checkpoint", "train it again, or get another copy of it")
-    if metadata.get("format") == FORMAT and not checked:
+    if metadata.get("format") in (FORMAT, ONE_METHOD) and not checked:
         raise AdaclipError(f"checkpoint {path} is damaged: it has no digest of its content: train it again")
     return tensors, metadata
 
 
-def _describe(model: AdaCLIP) -> str:
-    chosen = model.settings
-    return f"prompt type {chosen.prompt_type} on branch {chosen.prompt_branch}"
+def _describe(model: Method) -> str:
+    chosen = ", ".join(f"{key} {value}" for key, value in as_dict(model.settings).items())
+    return f"the settings {chosen}" if chosen else "no settings"

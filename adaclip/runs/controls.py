@@ -6,7 +6,6 @@ precision is about the share of anomalies, its AUPRO about half the false-positi
 
 from __future__ import annotations
 
-import dataclasses
 import time
 import zlib
 from pathlib import Path
@@ -30,7 +29,6 @@ Control = Literal["random", "oracle"]
 def evaluate_control(
     run: str,
     method: Control,
-    image_size: int,
     manifest: Path,
     settings: EvaluateSettings,
     out: Path,
@@ -44,7 +42,6 @@ def evaluate_control(
     Args:
         run: its name, for metrics.json.
         method: `random` draws score and map uniformly from [0, 1); `oracle` answers with label and mask.
-        image_size: side S of the maps in pixels.
         manifest: of the prepared set.
         settings: how to evaluate.
         out: the folder to write, as for `adaclip.runs.evaluate.evaluate`.
@@ -55,20 +52,23 @@ def evaluate_control(
     """
     started = time.monotonic()
     rows = read_rows(manifest)
-    judge = Judge(rows, read_prepared(manifest)["labels"], settings.fpr_limit, settings.panels)
+    size, labels = settings.size, read_prepared(manifest)["labels"]
+    judge = Judge(rows, labels, settings, dict.fromkeys(("published", "common"), 0.0), (0.0, 1.0))
     with progress(len(rows), f"{run} on {rows[0].dataset}") as bar:
         for index, row in enumerate(rows):
-            mask = _mask(row, image_size)
+            mask = _mask(row, size)
             if method == "oracle":
                 score, values = float(row.label), mask.astype(np.float32)
             else:
                 rng = np.random.default_rng([seed, zlib.crc32(row.dataset.encode()), index])
-                score, values = rng.random(), rng.random((image_size, image_size), dtype=np.float32)
-            judge.update([index], mask[None], values[None], np.array([score]))
+                score, values = rng.random(), rng.random((size, size), dtype=np.float32)
+            maps = dict.fromkeys(("published", "common"), values[None])
+            judge.update([index], mask[None], maps, np.array([score]))
             bar.update(1)
     head = {"run": run, "method": method, "seed": seed, "auxiliary": [], "selection": None}
-    cost = {"seconds": time.monotonic() - started, "images": len(rows), "device": "CPU", "peak_gpu_bytes": None}
-    judge.write(out, head, as_dict(dataclasses.replace(settings, smoothing=0.0)), cost)
+    cost = {"seconds": time.monotonic() - started, "images": len(rows), "parameters": 0, "device": "CPU"}
+    cost["peak_gpu_bytes"] = None
+    judge.write(out, head, as_dict(settings), cost)
 
 
 def _mask(row: Row, image_size: int) -> npt.NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Evaluating a checkpoint on a prepared set: scores, metrics, curves, and a few maps for the report.
+"""Evaluating a method on a prepared set: scores, metrics, curves, and a few maps for the report.
 
 Everything is streamed: no more than one batch of images and maps is held.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,78 +21,86 @@ from adaclip.data.manifest import read_prepared
 from adaclip.data.rows import Row, read_rows
 from adaclip.data.torchset import Batch, ImageSet, batches
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.methods.adaclip.model import AdaCLIP
-from adaclip.methods.smoothing import Smoother
+from adaclip.methods.base import Method
+from adaclip.methods.load import make_method, resolved
+from adaclip.methods.registry import find_card
+from adaclip.methods.smoothing import Smoother, resize_maps
+from adaclip.methods.stages import Frozen
 from adaclip.metrics.collect import Judge, PixelJudge
+from adaclip.metrics.protocols import smoothings
 from adaclip.metrics.settings import EvaluateSettings
 from adaclip.runs.checkpoint import load_model
 from adaclip.runs.device import computing, describe, peak_memory
-from adaclip.runs.features import read_features
+from adaclip.runs.features import read_all_features
 from adaclip.system.files import check_writable
 from adaclip.system.progress import progress
 from adaclip.system.settings import as_dict
 
 
 def predictions(
-    model: AdaCLIP,
+    model: Method,
     rows: Sequence[Row],
-    embeddings: Tensor | None,
+    stored: Frozen | None,
     settings: EvaluateSettings,
     *,
     workers: int = 0,
     title: str | None = None,
     failed: dict[int, str] | None = None,
-) -> Iterator[tuple[Batch, Tensor, Tensor]]:
+) -> Iterator[tuple[Batch, dict[str, Tensor], Tensor]]:
     """Go through a set in order.
 
     Args:
         model: in evaluation mode.
         rows: the images.
-        embeddings: frozen embeddings (images, E) on the CPU, or None to compute them where they are needed.
-        settings: batch size, precision and smoothing.
+        stored: frozen features of all images by name, (images, ...), on the CPU; None to compute what is needed.
+        settings: batch size, precision, the size S at which maps are judged, and the smoothing of `common`.
         workers: processes that decode.
         title: of a progress bar, or None for none.
         failed: as for `batches`: filled with why images could not be read, or None to end with the first.
 
     Yields:
-        A batch, its smoothed anomaly maps (batch, S, S) and its anomaly scores (batch,), in fp32 on the model's device.
+        A batch, its anomaly maps (batch, S, S) by protocol (the same tensor where they agree), and its anomaly scores
+        (batch,), in fp32 on the model's device.
 
     Raises:
         UsageError: words of a category are longer than the text tower's context.
     """
     model.check_words(row.words for row in rows)
     device = model.backbone.device
-    smoother = Smoother(model.backbone.image_size, settings.smoothing, device)
-    dataset = ImageSet(rows, model.backbone.image_size)
-    words_cache: dict[str, Tensor] = {}
+    sigmas = smoothings(settings, model.card.smoothing)
+    smoothers = {sigma: Smoother(settings.size, sigma, device) for sigma in sigmas.values()}
+    dataset = ImageSet(rows, model.backbone.image_size, mask_size=settings.size)
+    words_cache: dict[str, Tensor | None] = {}
     with progress(len(rows), title) as bar:
         for batch in batches(dataset, settings.batch_size, workers=workers, pin=device.type == "cuda", failed=failed):
             moved = batch.to(device)
-            embedding = None
-            if embeddings is not None and model.uses_image_embedding:
-                embedding = embeddings[batch.index].to(device)
+            frozen = {name: value[batch.index].to(device) for name, value in stored.items()} if stored else None
             with torch.inference_mode(), computing(device, settings.precision):
-                text = None if model.text_depends_on_image else _cached_text(model, batch.words, words_cache)
-                prediction = model.predict(moved.images, batch.words, embedding, text)
-            maps = smoother(prediction.anomaly_map.float())
+                text = _cached_text(model, batch.words, words_cache)
+                prediction = model.predict(moved.images, batch.words, frozen, text)
+            maps = resize_maps(prediction.anomaly_map.float(), settings.size)
+            smoothed = {sigma: smoother(maps) for sigma, smoother in smoothers.items()}
             bar.update(len(batch.index))
-            yield batch, maps, prediction.anomaly_score.float()
+            yield batch, {name: smoothed[sigma] for name, sigma in sigmas.items()}, prediction.anomaly_score.float()
 
 
-def _cached_text(model: AdaCLIP, words: Sequence[str], cache: dict[str, Tensor]) -> Tensor:
+def _cached_text(model: Method, words: Sequence[str], cache: dict[str, Tensor | None]) -> Tensor | None:
+    """Text features of a batch; one name at a time, so that no result depends on the others in a batch."""
     for word in words:
         if word not in cache:
-            cache[word] = model.text_features([word])[0]
-    return torch.stack([cache[word] for word in words])
+            features = model.text([word])
+            cache[word] = None if features is None else features[0]
+    known = [value for word in words if (value := cache[word]) is not None]
+    return torch.stack(known) if len(known) == len(words) else None
 
 
 def pixel_f1_max(
-    model: AdaCLIP, rows: Sequence[Row], embeddings: Tensor, settings: EvaluateSettings, workers: int = 0
+    model: Method, rows: Sequence[Row], stored: Frozen | None, settings: EvaluateSettings, workers: int = 0
 ) -> float:
     """Pixel F1-max of a set, the mean over its categories; NaN where undefined. Used to select an epoch."""
     judge = PixelJudge(rows, settings.fpr_limit)
-    for batch, maps, _ in predictions(model, rows, embeddings, settings, workers=workers):
-        judge.update(batch.index.tolist(), batch.masks.numpy() > 0, maps.cpu().numpy())
+    for batch, maps, _ in predictions(model, rows, stored, settings, workers=workers):
+        judge.update(batch.index.tolist(), batch.masks.numpy() > 0, maps[settings.protocol].cpu().numpy())
     return judge.mean_f1_max()
 
 
@@ -108,10 +116,10 @@ class Subject:
 
 
 def judge_model(
-    model: AdaCLIP,
+    model: Method,
     subject: Subject,
     manifest: Path,
-    embeddings: Tensor | None,
+    stored: Frozen | None,
     settings: EvaluateSettings,
     out: Path,
     *,
@@ -124,7 +132,7 @@ def judge_model(
         model: in evaluation mode.
         subject: what it is.
         manifest: of the prepared set.
-        embeddings: as for `predictions`.
+        stored: as for `predictions`.
         settings: how to evaluate.
         out: the folder for scores.csv, metrics.json, curves.json, panels.npz and cost.json.
         workers: processes that decode images.
@@ -142,20 +150,24 @@ def judge_model(
         if not kept:
             raise AdaclipError(f"every image of '{rows[0].dataset}' is in the auxiliary data of run {subject.run} too")
         rows = [rows[index] for index in kept]
-        embeddings = embeddings[kept] if embeddings is not None else None
+        stored = {name: value[kept] for name, value in stored.items()} if stored else None
         head["left_out"] = {
             "identical": len(left_out.identical),
             "near": len(left_out.near),
             "by_set": dict(left_out.by_set),
         }
-    judge = Judge(rows, read_prepared(manifest)["labels"], settings.fpr_limit, settings.panels)
+    sigmas = smoothings(settings, model.card.smoothing)
+    judge = Judge(rows, read_prepared(manifest)["labels"], settings, sigmas, model.map_range)
     title = f"{subject.run} on {rows[0].dataset}"
-    for batch, maps, scores in predictions(model, rows, embeddings, settings, workers=workers, title=title):
-        judge.update(batch.index.tolist(), batch.masks.numpy() > 0, maps.cpu().numpy(), scores.cpu().numpy())
+    for batch, maps, scores in predictions(model, rows, stored, settings, workers=workers, title=title):
+        arrays = {id(value): value.cpu().numpy() for value in maps.values()}
+        by_protocol = {name: arrays[id(value)] for name, value in maps.items()}
+        judge.update(batch.index.tolist(), batch.masks.numpy() > 0, by_protocol, scores.cpu().numpy())
     device = model.backbone.device
     cost = {
         "seconds": time.monotonic() - started,
         "images": len(rows),
+        "parameters": sum(value.numel() for value in model.parameters()),
         "device": describe(device),
         "peak_gpu_bytes": peak_memory(device),
     }
@@ -175,13 +187,16 @@ def evaluate(
     overlap: str = "refuse",
     backbone: BackboneSettings | None = None,
     auxiliary: Sequence[str] = (),
+    method: str | None = None,
+    model: Mapping[str, Any] | None = None,
+    name: str | None = None,
 ) -> None:
     """Evaluate a checkpoint on the test split of a prepared set; docs/design.md describes the files.
 
     Args:
-        checkpoint: of `adaclip train`, or a released one (`.pth`, `.pt` ...).
+        checkpoint: of `adaclip train`, or a released one: the authors' file (`.pth`, `.pt` ...) or folder.
         manifest: of the prepared set.
-        features: frozen embeddings of that set, or None to compute them on the way.
+        features: frozen features of that set, or None to compute them on the way.
         settings: how to evaluate.
         out: the folder for scores.csv, metrics.json, curves.json, panels.npz and cost.json.
         device: where to compute.
@@ -190,15 +205,18 @@ def evaluate(
         overlap: refuse or deduplicate, when images of the set are in the auxiliary data too; warn does neither.
         backbone: of a released checkpoint, which does not name its own.
         auxiliary: ids of the sets that a released checkpoint was trained on, which it does not name either.
+        method: of a released checkpoint; AdaCLIP where nothing is said.
+        model: settings of a released checkpoint's method.
+        name: of the run of a released checkpoint; its file's name where nothing is said.
 
     Raises:
         UsageError: the set, or images of it, are part of the checkpoint's auxiliary data, or a released checkpoint
             without word of its backbone or its auxiliary data.
         AdaclipError: unreadable files.
     """
-    model, provenance = load_model(checkpoint, device, backbone)
+    loaded, provenance = load_model(checkpoint, device, backbone, method, model)
     if not provenance:
-        provenance = _stated(checkpoint, auxiliary)
+        provenance = _stated(checkpoint, auxiliary, method or loaded.card.id, name)
     elif auxiliary and set(auxiliary) != set(provenance["auxiliary"]):
         raise UsageError(
             f"checkpoint {checkpoint} names its auxiliary data itself ({'+'.join(provenance['auxiliary']) or 'none'}): "
@@ -211,16 +229,57 @@ def evaluate(
         refuse_overlap(provenance["auxiliary"], dataset, leakage)
     elif leakage is not None and overlap == "deduplicate":
         left_out = overlap_of(provenance["auxiliary"], dataset, leakage)
-    embeddings = read_features(features, model.backbone.settings, manifest) if features is not None else None
+    stored = read_all_features([(features, manifest)], loaded.backbone.settings) if features is not None else None
     subject = Subject(**{field.name: provenance[field.name] for field in dataclasses.fields(Subject)})
-    judge_model(model, subject, manifest, embeddings, settings, out, workers=workers, left_out=left_out)
+    judge_model(loaded, subject, manifest, stored, settings, out, workers=workers, left_out=left_out)
 
 
-def _stated(checkpoint: Path, auxiliary: Sequence[str]) -> dict[str, Any]:
+def evaluate_method(
+    run: str,
+    method: str,
+    backbone: BackboneSettings,
+    model: Mapping[str, Any] | None,
+    manifest: Path,
+    settings: EvaluateSettings,
+    out: Path,
+    *,
+    seed: int = 0,
+    device: torch.device,
+    workers: int = 0,
+) -> None:
+    """Evaluate a method that learns nothing on the test split of a prepared set.
+
+    Args:
+        run: its name, for metrics.json.
+        method: its id, or `module:Name`.
+        backbone: the CLIP; activation and resize that are left open are the method's reference.
+        model: settings of the method.
+        manifest: of the prepared set.
+        settings: how to evaluate.
+        out: the folder to write, as for `evaluate`.
+        seed: for metrics.json; nothing is drawn.
+        device: where to compute.
+        workers: processes that decode images.
+
+    Raises:
+        UsageError: a method that has to be trained.
+        AdaclipError: unreadable files.
+    """
+    card = find_card(method)
+    if card.kind != "training-free":
+        raise UsageError(
+            f"method {method} is {card.kind}: only one that is training-free is evaluated without a checkpoint"
+        )
+    made = make_method(card, resolved(card, backbone, "reference"), model, device=device)
+    judge_model(made, Subject(run, method, seed), manifest, None, settings, out, workers=workers)
+
+
+def _stated(checkpoint: Path, auxiliary: Sequence[str], method: str, name: str | None) -> dict[str, Any]:
     """What the user says of a released checkpoint, as the provenance of ours."""
     if not auxiliary:
         raise UsageError(
             f"{checkpoint} does not name the sets that it was trained on, which must not be evaluated: "
             "give --auxiliary (such as visa clinicdb)"
         )
-    return {"run": checkpoint.stem, "method": "adaclip", "seed": 0, "auxiliary": list(auxiliary), "selection": None}
+    run = name or checkpoint.stem
+    return {"run": run, "method": method, "seed": 0, "auxiliary": list(auxiliary), "selection": None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -12,8 +13,8 @@ from adaclip.clip.load import make_backbone
 from adaclip.clip.settings import BackboneSettings
 from adaclip.data.rows import read_rows
 from adaclip.data.torchset import ImageSet, batches
-from adaclip.errors import AdaclipError
-from adaclip.methods.adaclip.prompts import all_sentences
+from adaclip.errors import AdaclipError, UsageError
+from adaclip.methods.stages import Frozen
 from adaclip.system.files import check_writable, sha256_of
 from adaclip.system.progress import progress
 from adaclip.system.settings import as_dict
@@ -34,7 +35,7 @@ def compute_features(
     """Write the frozen image embeddings (images, E) of one split, in fp32 and in the manifest's order.
 
     Args:
-        settings: the backbone.
+        settings: the backbone, with activation and resize: methods whose backbones are equal share the file.
         manifest: of the prepared set.
         out: a `.safetensors` file; its metadata names backbone, manifest and split.
         device: where to compute.
@@ -43,13 +44,10 @@ def compute_features(
 
     Raises:
         AdaclipError: an image cannot be read, or the backbone not made.
-        UsageError: words of a category are longer than the text tower's context.
     """
     check_writable(out)
     rows = read_rows(manifest, split)
     backbone = make_backbone(settings, device)
-    # Nothing here needs the words; what cannot be trained or evaluated is refused before the work.
-    backbone.tokenize(all_sentences(row.words for row in rows))
     dataset = ImageSet(rows, settings.image_size)
     embeddings = torch.empty(len(rows), backbone.embed_dim)
     with progress(len(rows), f"features {rows[0].dataset}") as bar:
@@ -86,3 +84,22 @@ def read_features(path: str | Path, settings: BackboneSettings, manifest: str | 
                 f"features {path} were computed for another {what} than {manifest}'s: run adaclip features again"
             )
     return tensors["embeddings"]
+
+
+def read_all_features(sources: Sequence[tuple[Path | None, Path]], settings: BackboneSettings) -> Frozen:
+    """Embeddings of several sets, one after the other: `embedding` (images, E).
+
+    Args:
+        sources: features and manifest of each.
+        settings: the backbone.
+
+    Raises:
+        UsageError: a set without features.
+        AdaclipError: as `read_features`.
+    """
+    found: list[Tensor] = []
+    for features, manifest in sources:
+        if features is None:
+            raise UsageError(f"give the features of {manifest} (adaclip features)")
+        found.append(read_features(features, settings, manifest))
+    return {"embedding": torch.cat(found)}

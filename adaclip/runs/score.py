@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,6 +57,8 @@ def score_folder(
     device: torch.device,
     workers: int = 0,
     say: Callable[[str], object] = lambda text: None,
+    method: str | None = None,
+    model: Mapping[str, Any] | None = None,
 ) -> None:
     """Write `scores.csv` (image, anomaly_score, map_max) and one heat map `maps/<image>.png` for each image.
 
@@ -72,6 +75,8 @@ def score_folder(
         device: where to compute.
         workers: processes that decode.
         say: is told what was skipped.
+        method: of a released checkpoint; AdaCLIP where nothing is said.
+        model: settings of a released checkpoint's method.
 
     Raises:
         AdaclipError: no images, or some that cannot be read.
@@ -97,16 +102,17 @@ def score_folder(
     if not found.images:
         why = next(iter(found.faults.values()), f"no images ({', '.join(sorted(SUFFIXES))}) in {images}")
         raise AdaclipError(why)
-    model, _ = load_model(checkpoint, device, backbone)
+    loaded, _ = load_model(checkpoint, device, backbone, method, model)
     rows = [Row("", category, category, images / name, name, None, 0, "", False) for name in found.images]
     scores: list[tuple[str, float, float]] = []
     unreadable: dict[int, str] = {}
     before = _scored_before(out)
     ended: AdaclipError | None = None
     try:
-        for batch, maps, values in predictions(
-            model, rows, None, settings, workers=workers, title="scoring", failed=unreadable
+        for batch, by_protocol, values in predictions(
+            loaded, rows, None, settings, workers=workers, title="scoring", failed=unreadable
         ):
+            maps = by_protocol[settings.protocol]
             for position, index in enumerate(batch.index.tolist()):
                 row = rows[index]
                 try:

@@ -11,10 +11,10 @@ from torch import Tensor
 from adaclip.clip.settings import BackboneSettings
 from adaclip.data.rows import read_rows
 from adaclip.errors import AdaclipError
-from adaclip.methods.adaclip.model import AdaCLIP
+from adaclip.methods.base import Method
 from adaclip.metrics.settings import EvaluateSettings
 from adaclip.runs.evaluate import pixel_f1_max
-from adaclip.runs.features import read_features
+from adaclip.runs.features import read_all_features
 
 
 class Selection:
@@ -24,7 +24,7 @@ class Selection:
 
     Args:
         manifest: of the selection set.
-        features: frozen embeddings of its test split.
+        features: frozen features of its test split, or None to compute them on the way.
         backbone: that they were computed with.
         evaluation: how the set is evaluated.
         workers: processes that decode images.
@@ -36,7 +36,7 @@ class Selection:
     def __init__(
         self,
         manifest: Path,
-        features: Path,
+        features: Path | None,
         backbone: BackboneSettings,
         evaluation: EvaluateSettings,
         workers: int = 0,
@@ -46,13 +46,13 @@ class Selection:
         # Found out before the first epoch, not after it.
         if not any(row.label == 1 and row.has_pixels for row in self.rows):
             raise self._undefined()
-        self.embeddings = read_features(features, backbone, manifest)
+        self.stored = read_all_features([(features, manifest)], backbone) if features is not None else None
         self.evaluation, self.workers = evaluation, workers
         self.best = -math.inf
         self.epoch: int | None = None
         self.state: dict[str, Tensor] = {}
 
-    def judge(self, network: AdaCLIP, epoch: int) -> float:
+    def judge(self, network: Method, epoch: int) -> float:
         """Evaluate the network after an epoch.
 
         Returns:
@@ -61,7 +61,7 @@ class Selection:
         Raises:
             AdaclipError: it is undefined on this set.
         """
-        value = pixel_f1_max(network.eval(), self.rows, self.embeddings, self.evaluation, workers=self.workers)
+        value = pixel_f1_max(network.eval(), self.rows, self.stored, self.evaluation, workers=self.workers)
         network.train()
         if math.isnan(value):
             raise self._undefined()

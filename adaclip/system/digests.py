@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import importlib.machinery
+import importlib.util
 import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 #: Files that a module reads beside it.
 _DATA = {
-    "adaclip.clip.backbone": ("clip/models/*.json",),
+    "adaclip.clip.load": ("clip/models/*.json",),
     "adaclip.report.page.write": ("report/page/assets/*",),
     "adaclip.literature.published": ("literature/*.csv", "literature/*.yaml"),
 }
@@ -19,10 +21,11 @@ _DATA = {
 
 @functools.cache
 def code_digest(*modules: str) -> str:
-    """Hexadecimal digest of modules of this package and of every module of it that they import, at any depth.
+    """Hexadecimal digest of modules and of every module of this package that they import, at any depth.
 
     Snakemake watches rule files and scripts only; with this digest among a rule's params, an edit to the package plans
-    exactly the steps again that use the edited module.
+    exactly the steps again that use the edited module. Of a module of another package, every file of that package
+    counts.
 
     Args:
         modules: dotted names, such as "adaclip.runs.train".
@@ -37,16 +40,27 @@ def code_digest(*modules: str) -> str:
         for path in paths:
             if path is not None:
                 digest.update(f"{name}\0{path.name}\0".encode() + path.read_bytes() + b"\0")
+    for package in sorted({name.partition(".")[0] for name in modules} - {"adaclip"}):
+        for path in _foreign_files(package):
+            digest.update(f"{package}\0{path.name}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
 def import_closure(*modules: str) -> set[str]:
     """Modules of this package that `modules` import, themselves included.
 
-    The package's own `__init__` is left out: it imports nothing when it is loaded.
+    The package's own `__init__` is left out: it imports nothing when it is loaded. Of another package, whatever one of
+    its files imports from this one counts.
     """
     found: set[str] = set()
-    waiting = list(modules)
+    waiting = []
+    for module in modules:
+        foreign = module.partition(".")[0] != "adaclip"
+        waiting += (
+            [name for path in _foreign_files(module.partition(".")[0]) for name in _imports(path)]
+            if foreign
+            else [module]
+        )
     while waiting:
         name = waiting.pop()
         path = _path(name)
@@ -57,6 +71,16 @@ def import_closure(*modules: str) -> set[str]:
         # Importing a module runs the packages above it.
         waiting.append(name.rpartition(".")[0])
     return found
+
+
+def _foreign_files(package: str) -> list[Path]:
+    """Python files of another package, or its one file; found as Python would, the working folder last."""
+    spec = importlib.util.find_spec(package) or importlib.machinery.PathFinder.find_spec(package, [str(Path.cwd())])
+    if spec is None or (spec.origin is None and not spec.submodule_search_locations):
+        return []
+    if not spec.submodule_search_locations:
+        return [Path(str(spec.origin))]
+    return [path for folder in spec.submodule_search_locations for path in sorted(Path(folder).rglob("*.py"))]
 
 
 def _path(module: str) -> Path | None:
@@ -77,7 +101,9 @@ def _imports(path: Path) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.append(node.module)
             names += [f"{node.module}.{alias.name}" for alias in node.names]
-    return [name for name in names if name.split(".")[0] == "adaclip"]
+    # What `import adaclip` gives is imported when it is used.
+    homes = {"adaclip": "adaclip.methods.base"} if PACKAGE not in path.parents else {}
+    return [homes.get(name, name) for name in names if name.split(".")[0] == "adaclip"]
 
 
 def folder_digest(path: str | Path) -> str | None:

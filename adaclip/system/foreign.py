@@ -127,12 +127,12 @@ def _is_text(head: bytes) -> bool:
     return False
 
 
-def other_model(names: Collection[str], prefix: str) -> str:
-    """What a state dict is whose parameters are not AdaCLIP's.
+def other_model(names: Collection[str], prefix: str = "") -> str:
+    """What a state dict is whose parameters are not those of the method.
 
     Args:
         names: of what it holds, in its order.
-        prefix: of every name in the released layout.
+        prefix: of every name in the method's released layout, if they have one in common.
     """
     if not names:
         return "it holds no parameters"
@@ -142,7 +142,5 @@ def other_model(names: Collection[str], prefix: str) -> str:
     wrapped = [name for name in names if name in ("state_dict", "model", "model_state_dict", "optimizer", "epoch")]
     if wrapped:
         return f"it is the training state of another program (it holds {', '.join(wrapped)})"
-    return (
-        f"it holds another model's parameters (the first is called {first}), not AdaCLIP's, whose names begin with "
-        f"{prefix} in the released layout"
-    )
+    wanted = f", whose names do not begin with {prefix}" if prefix else ""
+    return f"it holds another model's parameters (the first is called {first}){wanted}"

@@ -7,13 +7,13 @@ import json
 import pytest
 import torch
 import torch.nn.functional as F
+from adaclip.runs.baselines import evaluate_clip
 
 from adaclip.clip.settings import BackboneSettings
 from adaclip.errors import UsageError
 from adaclip.methods.adaclip.prompts import sentences
 from adaclip.methods.clip.model import PlainCLIP
 from adaclip.metrics.settings import EvaluateSettings
-from adaclip.runs.baselines import evaluate_clip
 
 SIDE = 56
 

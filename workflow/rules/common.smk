@@ -23,6 +23,8 @@ from adaclip.data.fetched import FETCHED, drop_void_receipt, state
 from adaclip.data.licences import how_to_accept, not_accepted
 from adaclip.data.manifest import has_images
 from adaclip.data.registry import fetching_facts, public_facts, reading_facts
+from adaclip.data.weights import fetching_facts as release_facts, path_of, receipt_of as receipt_of_release
+from adaclip.methods.registry import modules_of
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.system.paths import expand_paths
 from adaclip.plan.resolve import part_document, plan_document, targets
@@ -86,14 +88,19 @@ def one_of(names):
 
 
 PARTS = {name: part_document(DOCUMENT, name, "../..") for name in targets(DOCUMENT)}
-TRAINED = PLAN.trained_runs()
-BASELINES = [name for name in PLAN.runs if name not in TRAINED]
+# Runs whose checkpoint is trained here, whose checkpoint is given, and those that need none.
+TRAINED, RELEASED = PLAN.trained_runs(), PLAN.released_runs()
+BASELINES = [name for name in PLAN.runs if name not in (*TRAINED, *RELEASED)]
+RELEASES = {
+    chosen.release.id: chosen.release for chosen in CONFIG.experiments if chosen.release is not None
+}
 
 
 wildcard_constraints:
     set=one_of(PLAN.sets),
     run=one_of(PLAN.runs),
-    backbone=one_of(CONFIG.backbones),
+    backbone=one_of(PLAN.features),
+    release=one_of(RELEASES),
     part=one_of(targets(DOCUMENT)),
     seed=r"\d+",
 
@@ -134,8 +141,7 @@ def settings(value):
 
 def local_files(backbone):
     """Files of the user's own that a backbone is made from."""
-    chosen = CONFIG.backbones[backbone]
-    return [path for path in (chosen.model, chosen.pretrained or "") if Path(path).is_file()]
+    return [path for path in (backbone.model, backbone.pretrained or "") if Path(path).is_file()]
 
 
 def experiment_of(run):
@@ -143,9 +149,20 @@ def experiment_of(run):
     return PLAN.runs[run].experiment
 
 
+def backbone_of(run):
+    """The backbone of a run, with nothing left open."""
+    return PLAN.computed[experiment_of(run).name]
+
+
 def method_of(wildcards):
     """The method of a run."""
     return experiment_of(wildcards.run).method
+
+
+def code_of(run, *modules):
+    """A digest of the code behind a step, that of the run's method included."""
+    chosen = experiment_of(run)
+    return code_digest(*modules, *(modules_of(chosen.method) if chosen.card.uses_backbone else ()))
 
 
 def auxiliary_of(wildcards):
@@ -155,7 +172,7 @@ def auxiliary_of(wildcards):
 
 def selected_on(chosen):
     """The set on which an experiment chooses its epoch, as a list of none or one."""
-    return [chosen.train.selection] if chosen.train.selection and chosen.method == "adaclip" else []
+    return [chosen.selection] if chosen.selection else []
 
 
 def selection_of(wildcards):
@@ -164,8 +181,35 @@ def selection_of(wildcards):
 
 
 def run_features(wildcards, names):
-    """Features of sets for a run's backbone."""
-    return [features_of(experiment_of(wildcards.run).backbone, name) for name in names]
+    """Stored features of sets for a run, if its method uses some."""
+    folder = PLAN.features_of(experiment_of(wildcards.run))
+    return [features_of(folder, name) for name in names] if folder is not None else []
+
+
+def checkpoint_of(wildcards):
+    """The checkpoint of a run: trained here, fetched, or a file of the user's."""
+    chosen = experiment_of(wildcards.run)
+    if chosen.release is not None:
+        return receipt_of_release(chosen.release, DATA)
+    return chosen.checkpoint or f"{run_folder(wildcards.run, wildcards.seed)}/checkpoint.safetensors"
+
+
+def weights_of(run, seed):
+    """Where the weights of a run lie."""
+    chosen = experiment_of(run)
+    if chosen.release is not None:
+        return str(path_of(chosen.release, DATA))
+    return chosen.checkpoint or f"{run_folder(run, seed)}/checkpoint.safetensors"
+
+
+def said_of(run):
+    """What a checkpoint that is not trained here does not say of itself, as flags of `adaclip evaluate`."""
+    chosen = experiment_of(run)
+    if chosen.checkpoint is None:
+        return []
+    backbone, model = settings(backbone_of(run)), settings(chosen.model)
+    flags = ["--name", run, "--method", chosen.method, "--backbone", backbone, "--model", model]
+    return [*flags, "--auxiliary", *sorted(chosen.auxiliary)]
 
 
 def histories():
@@ -178,16 +222,18 @@ def between():
     """Every file between the prepared sets and what `all` shows, and those of the prepared sets."""
     runs = dict.fromkeys((run, seed) for run, seed, _ in PLAN.evaluations() if run in TRAINED)
     needed = [
-        (experiment, [*experiment.auxiliary, *selected_on(experiment), dataset])
+        (folder, [*(experiment.auxiliary if run in TRAINED else ()), *selected_on(experiment), dataset])
         for run, _, dataset in PLAN.evaluations()
-        if run in TRAINED
+        if run not in BASELINES
         for experiment in [experiment_of(run)]
+        for folder in [PLAN.features_of(experiment)]
+        if folder is not None
     ]
     return [
         *evaluated("metrics.json", "scores.csv", "curves.json", "panels.npz", "cost.json"),
         *histories(),
         *(f"{run_folder(run, seed)}/checkpoint.safetensors" for run, seed in runs),
-        *dict.fromkeys(features_of(experiment.backbone, name) for experiment, names in needed for name in names),
+        *dict.fromkeys(features_of(folder, name) for folder, names in needed for name in names),
         *(f"{DATA}/prepared/{name}/{file}" for name in PLAN.used_sets() for file in PREPARED),
         *(f"{RESULTS}/audit/fingerprints/{name}.csv" for name in PLAN.used_sets()),
         *(f"{RESULTS}/audit/{name}" for name in ("pairs.csv", "groups.csv", "tables/index.json", "figures/index.json")),

@@ -129,3 +129,30 @@ rule prepare:
         " --jobs {threads}"
         " --out {params.out:q}"
         " > {log:q} 2>&1"
+
+
+rule weights:
+    """Bring released weights here, checked, as the archives of a set are."""
+    output:
+        ensure(f"{DATA}/weights/{{release}}.fetched.json", non_empty=True),
+    log:
+        f"{RESULTS}/logs/weights/{{release}}.log",
+    retries: 2
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        downloads=1,
+    # No digest of our code here: an edit of it is no reason to ask a server again.
+    params:
+        out=f"{DATA}/weights/{{release}}",
+        checksums=f"{DATA}/checksums.lock.yaml",
+        entry=lambda wildcards: json.dumps(CONFIG.weights.get(wildcards.release, {}), sort_keys=True),
+        sources=lambda wildcards: json.dumps(release_facts(RELEASES[wildcards.release]), sort_keys=True),
+    shell:
+        "adaclip weights fetch {wildcards.release:q}"
+        " --out {params.out:q}"
+        " --entry {params.entry:q}"
+        " --checksums {params.checksums:q}"
+        " --receipt {output:q}"
+        " > {log:q} 2>&1"

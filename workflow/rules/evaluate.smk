@@ -8,9 +8,10 @@ Writes: results/runs/<run>/seed-<seed>/<set>/{scores,metrics,curves,panels,cost}
 rule evaluate:
     """Evaluate a checkpoint on a prepared set, zero-shot."""
     input:
-        checkpoint=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/checkpoint.safetensors",
+        checkpoint=checkpoint_of,
         manifest=f"{DATA}/prepared/{{set}}/manifest.csv",
         features=lambda wildcards: run_features(wildcards, [wildcards.set]),
+        backbone=lambda wildcards: local_files(backbone_of(wildcards.run)),
         leakage=[] if CONFIG.leakage == "warn" else LEAKAGE,
     output:
         scores=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/{{set}}/scores.csv",
@@ -23,7 +24,7 @@ rule evaluate:
     benchmark:
         f"{RESULTS}/benchmarks/evaluate/{{run}}/seed-{{seed}}/{{set}}.tsv"
     wildcard_constraints:
-        run=one_of(TRAINED),
+        run=one_of([*TRAINED, *RELEASED]),
     conda:
         "../../environment.yml"
     threads: THREADS
@@ -35,10 +36,13 @@ rule evaluate:
         evaluation=settings(CONFIG.evaluation),
         overlap=CONFIG.leakage,
         device=RUNTIME["device"],
-        code=code_digest("adaclip.runs.evaluate"),
+        checkpoint=lambda wildcards: weights_of(wildcards.run, wildcards.seed),
+        said=lambda wildcards: said_of(wildcards.run),
+        code=lambda wildcards: code_of(wildcards.run, "adaclip.runs.evaluate"),
     shell:
         "adaclip evaluate"
-        " --checkpoint {input.checkpoint:q}"
+        " --checkpoint {params.checkpoint:q}"
+        " {params.said:q}"
         " --manifest {input.manifest:q}"
         " --features {input.features:q}"
         " --evaluation {params.evaluation:q}"
@@ -52,11 +56,11 @@ rule evaluate:
 
 
 rule baseline:
-    """Evaluate plain CLIP or a control on a prepared set; no checkpoint is needed."""
+    """Evaluate a method that learns nothing, or a control, on a prepared set; no checkpoint is needed."""
     input:
         manifest=f"{DATA}/prepared/{{set}}/manifest.csv",
         backbone=lambda wildcards: (
-            local_files(experiment_of(wildcards.run).backbone) if method_of(wildcards) == "clip" else []
+            local_files(backbone_of(wildcards.run)) if experiment_of(wildcards.run).card.uses_backbone else []
         ),
     output:
         scores=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/{{set}}/scores.csv",
@@ -74,22 +78,28 @@ rule baseline:
         "../../environment.yml"
     threads: THREADS
     resources:
-        gpu=lambda wildcards: GPU if method_of(wildcards) == "clip" else 0,
+        gpu=lambda wildcards: GPU if experiment_of(wildcards.run).card.uses_backbone else 0,
         workers=RUNTIME["workers"],
     params:
         out=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/{{set}}",
         method=method_of,
-        backbone=lambda wildcards: settings(CONFIG.backbones[experiment_of(wildcards.run).backbone]),
+        backbone=lambda wildcards: (
+            ["--backbone", settings(backbone_of(wildcards.run)), "--model", settings(experiment_of(wildcards.run).model)]
+            if experiment_of(wildcards.run).card.uses_backbone
+            else []
+        ),
         evaluation=settings(CONFIG.evaluation),
         device=RUNTIME["device"],
-        code=lambda wildcards: code_digest(
-            "adaclip.runs.baselines" if method_of(wildcards) == "clip" else "adaclip.runs.controls"
+        code=lambda wildcards: (
+            code_of(wildcards.run, "adaclip.runs.evaluate")
+            if experiment_of(wildcards.run).card.uses_backbone
+            else code_digest("adaclip.runs.controls")
         ),
     shell:
         "adaclip baseline"
-        " --method {params.method}"
+        " --method {params.method:q}"
         " --name {wildcards.run:q}"
-        " --backbone {params.backbone:q}"
+        " {params.backbone:q}"
         " --manifest {input.manifest:q}"
         " --evaluation {params.evaluation:q}"
         " --seed {wildcards.seed}"

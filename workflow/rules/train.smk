@@ -9,7 +9,7 @@ rule features:
     """The frozen image embeddings of a prepared set, once for every backbone."""
     input:
         manifest=f"{DATA}/prepared/{{set}}/manifest.csv",
-        backbone=lambda wildcards: local_files(wildcards.backbone),
+        backbone=lambda wildcards: local_files(PLAN.features[wildcards.backbone]),
     output:
         f"{RESULTS}/features/{{backbone}}/{{set}}.safetensors",
     log:
@@ -23,7 +23,7 @@ rule features:
         gpu=GPU,
         workers=RUNTIME["workers"],
     params:
-        backbone=lambda wildcards: settings(CONFIG.backbones[wildcards.backbone]),
+        backbone=lambda wildcards: settings(PLAN.features[wildcards.backbone]),
         device=RUNTIME["device"],
         code=code_digest("adaclip.runs.features"),
     shell:
@@ -38,13 +38,13 @@ rule features:
 
 
 rule train:
-    """One checkpoint: AdaCLIP's parameters after training on the auxiliary sets (or untouched, for a baseline)."""
+    """One checkpoint: a method's parameters after training on the auxiliary sets (or untouched, for a baseline)."""
     input:
         manifests=lambda wildcards: [manifest_of(name) for name in auxiliary_of(wildcards)],
         features=lambda wildcards: run_features(wildcards, auxiliary_of(wildcards)),
         selection_manifest=lambda wildcards: [manifest_of(name) for name in selection_of(wildcards)],
         selection_features=lambda wildcards: run_features(wildcards, selection_of(wildcards)),
-        backbone=lambda wildcards: local_files(experiment_of(wildcards.run).backbone),
+        backbone=lambda wildcards: local_files(backbone_of(wildcards.run)),
     output:
         checkpoint=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/checkpoint.safetensors",
         history=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/history.csv",
@@ -59,21 +59,27 @@ rule train:
     resources:
         gpu=GPU,
         workers=RUNTIME["workers"],
+        # No part of the params: what is kept in memory changes no figure.
+        frozen_cache=RUNTIME["frozen_cache"],
     params:
         method=method_of,
-        backbone=lambda wildcards: settings(CONFIG.backbones[experiment_of(wildcards.run).backbone]),
+        backbone=lambda wildcards: settings(backbone_of(wildcards.run)),
         model=lambda wildcards: settings(experiment_of(wildcards.run).model),
-        train=lambda wildcards: settings(experiment_of(wildcards.run).train),
+        train=lambda wildcards: (
+            ["--train", settings(experiment_of(wildcards.run).train)] if experiment_of(wildcards.run).train else []
+        ),
         evaluation=lambda wildcards: (settings(CONFIG.evaluation) if selection_of(wildcards) else "{}"),
         device=RUNTIME["device"],
-        code=lambda wildcards: code_digest("adaclip.runs.train", *["adaclip.runs.selection"] * len(selection_of(wildcards))),
+        code=lambda wildcards: code_of(
+            wildcards.run, "adaclip.runs.train", *["adaclip.runs.selection"] * len(selection_of(wildcards))
+        ),
     shell:
         "adaclip train"
         " --name {wildcards.run:q}"
-        " --method {params.method}"
+        " --method {params.method:q}"
         " --backbone {params.backbone:q}"
         " --model {params.model:q}"
-        " --train {params.train:q}"
+        " {params.train:q}"
         " --evaluation {params.evaluation:q}"
         " --seed {wildcards.seed}"
         " --manifest {input.manifests:q}"
@@ -83,6 +89,7 @@ rule train:
         " --device {params.device}"
         " --threads {threads}"
         " --workers {resources.workers}"
+        " --frozen-cache {resources.frozen_cache}"
         " --history {output.history:q}"
         " --cost {output.cost:q}"
         " --out {output.checkpoint:q}"
