@@ -67,7 +67,7 @@ def main() -> None:
 
     work: dict[str, Callable[[], object]] = {
         "features": lambda: backbone.encode_image(images),
-        "evaluate": lambda: model.predict(images, words, embedding),
+        "evaluate": lambda: model.predict(images, words, {"embedding": embedding}),
         "train": step,
     }
     print(f"- model: {chosen.model}\n  image_size: {side}\n  device: {describe(device)}")

@@ -5,18 +5,21 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from adaclip.data.decode import open_image, open_mask
+from adaclip.data.masks import MaskReading, mask_picture, resized
+from adaclip.data.preprocessing import preprocess
 from adaclip.data.rows import Row
 from adaclip.errors import AdaclipError
-from adaclip.data.preprocessing import preprocess, preprocess_mask
 from adaclip.system.processes import end_with_parent, signals_held
 
 #: How PyTorch says that one of its processes is gone.
@@ -30,10 +33,10 @@ class Batch:
     Attributes:
         index: positions in the set, (batch,).
         images: (batch, 3, S, S).
-        masks: (batch, S, S), 0 or 1, float; zero where there is no mask.
+        masks: (batch, M, M), float, 0 or 1, or between with the mask reading `grey`; zero where there is no mask.
         labels: (batch,), 0 or 1, float.
         has_pixels: (batch,), False where an anomalous image has no mask.
-        mosaic: (batch,), True where the image is a mosaic and no stored embedding fits.
+        altered: (batch,), True where the image is a mosaic or augmented, and no stored feature fits.
         words: the class name of each image for the text prompts.
     """
 
@@ -42,7 +45,7 @@ class Batch:
     masks: Tensor
     labels: Tensor
     has_pixels: Tensor
-    mosaic: Tensor
+    altered: Tensor
     words: list[str]
 
     def to(self, device: torch.device) -> Batch:
@@ -53,9 +56,24 @@ class Batch:
             self.masks.to(device, non_blocking=True),
             self.labels.to(device, non_blocking=True),
             self.has_pixels.to(device, non_blocking=True),
-            self.mosaic,
+            self.altered,
             self.words,
         )
+
+
+class TrainingView(Protocol):
+    """How a training wants its images; `adaclip.methods.stages.View` explains each of these."""
+
+    @property
+    def mask(self) -> MaskReading: ...
+    @property
+    def mosaic_probability(self) -> float: ...
+    @property
+    def mosaic_sets(self) -> Sequence[str]: ...
+    @property
+    def mosaic(self) -> Literal["contains", "replaces", "anomalous"]: ...
+    @property
+    def augment(self) -> Callable[[Tensor, Tensor, Any], tuple[Tensor, Tensor]] | None: ...
 
 
 class ImageSet(Dataset["Sample"]):
@@ -63,26 +81,31 @@ class ImageSet(Dataset["Sample"]):
 
     Args:
         rows: the images.
-        image_size: S in pixels.
-        mosaic_probability: chance that a sample is a 2 x 2 mosaic of its category.
-        mosaic_sets: sets to which that applies.
-        seed: of the mosaics; a sample's draw depends on seed, epoch and index alone, not on workers or batches.
+        image_size: side S of images in pixels.
+        mask_size: side M of masks in pixels; that of images by default.
+        view: mask reading, mosaics and augmentation of a training; None for images as they are, their masks resized
+            bilinearly.
+        seed: of what a view draws; a sample's draw depends on seed, epoch and index alone, not on workers or batches.
     """
 
     def __init__(
         self,
         rows: Sequence[Row],
         image_size: int,
-        mosaic_probability: float = 0.0,
-        mosaic_sets: Sequence[str] = (),
+        *,
+        mask_size: int | None = None,
+        view: TrainingView | None = None,
         seed: int = 0,
     ) -> None:
+        if view is not None and view.augment is not None and mask_size not in (None, image_size):
+            raise ValueError(f"augmented images have masks of their size, {image_size} and not {mask_size}")
         self.rows = list(rows)
         self.image_size = image_size
-        self.mosaic_probability = mosaic_probability
-        self.mosaic_sets = frozenset(mosaic_sets)
+        self.mask_size = image_size if mask_size is None else mask_size
+        self.view = view
         self.seed = seed
         self.epoch = 0
+        self.reading: MaskReading = view.mask if view is not None else "bilinear"
         self._peers: dict[tuple[str, str], list[int]] = {}
         for index, row in enumerate(self.rows):
             self._peers.setdefault((row.dataset, row.category), []).append(index)
@@ -91,34 +114,103 @@ class ImageSet(Dataset["Sample"]):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Sample:
-        row = self.rows[index]
         try:
-            if row.dataset in self.mosaic_sets and self.mosaic_probability > 0:
-                rng = np.random.default_rng([self.seed, self.epoch, index])
-                if rng.random() < self.mosaic_probability:
-                    return self._mosaic(index, rng)
-            image, mask = _load(row, (self.image_size, self.image_size))
+            return self._sample(index)
         except AdaclipError as error:
             # Raised in a worker process it would come out as a traceback; `batches` raises it.
             return Sample(index, torch.empty(0), torch.empty(0), 0, False, False, "", failure=str(error))
+
+    def _sample(self, index: int) -> Sample:
+        row, view = self.rows[index], self.view
+        if view is None:
+            return self._single(index)
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        sample = None
+        if row.dataset in view.mosaic_sets and view.mosaic_probability > 0 and rng.random() < view.mosaic_probability:
+            parts = self._parts(index, rng)
+            if parts:
+                sample = self._canvas(index, parts) if view.mosaic == "replaces" else self._quarters(index, parts)
+        if sample is None:
+            sample = self._single(index)
+        if view.augment is not None:
+            sample.image, sample.mask = view.augment(sample.image, sample.mask, rng)
+            sample.altered = True
+        return sample
+
+    def _single(self, index: int) -> Sample:
+        row = self.rows[index]
+        image, mask = preprocess(open_image(row.image, row.sha256), self.image_size), self._mask(row, self.mask_size)
         return Sample(index, image, mask, row.label, row.has_pixels or row.label == 0, False, row.words)
 
-    def _mosaic(self, index: int, rng: np.random.Generator) -> Sample:
-        """Four images of one category, each at half the side, in a drawn order; the given one is among them."""
+    def _mask(self, row: Row, size: int) -> Tensor:
+        """(size, size)."""
+        if row.mask is None:
+            return torch.zeros(size, size)
+        picture = mask_picture(open_mask(row.mask, row.mask_sha256), self.reading)
+        return torch.from_numpy(resized(picture, size, self.reading))
+
+    def _parts(self, index: int, rng: np.random.Generator) -> list[Row]:
+        """The four images of a mosaic in reading order; none where the category has no anomalous one to draw."""
         row = self.rows[index]
-        others = rng.choice(self._peers[row.dataset, row.category], size=3)
-        chosen = [self.rows[i] for i in rng.permutation([index, *others])]
-        size, half = self.image_size, self.image_size // 2
-        image = torch.empty(3, size, size)
-        mask = torch.empty(size, size)
-        for position, part in enumerate(chosen):
-            rows = slice(0, half) if position < 2 else slice(half, size)
-            columns = slice(0, half) if position % 2 == 0 else slice(half, size)
-            shape = (rows.stop - rows.start, columns.stop - columns.start)
-            image[:, rows, columns], mask[rows, columns] = _load(part, shape)
-        label = max(part.label for part in chosen)
-        has_pixels = all(part.has_pixels or part.label == 0 for part in chosen)
-        return Sample(index, image, mask, label, has_pixels, True, row.words)
+        peers = self._peers[row.dataset, row.category]
+        kind = self.view.mosaic if self.view is not None else "contains"
+        if kind == "contains":
+            return [self.rows[i] for i in rng.permutation([index, *rng.choice(peers, size=3)])]
+        if kind == "anomalous":
+            anomalous = [i for i in peers if self.rows[i].label == 1]
+            return [self.rows[i] for i in rng.choice(anomalous, size=4)] if anomalous else []
+        folders: dict[str, list[int]] = {}
+        for i in peers:
+            folders.setdefault(self.rows[i].defect, []).append(i)
+        names = sorted(folders)
+        # A folder first: normal images are drawn as often as those of one defect, however many there are.
+        return [self.rows[rng.choice(folders[names[rng.integers(len(names))]])] for _ in range(4)]
+
+    def _quarters(self, index: int, parts: Sequence[Row]) -> Sample:
+        """Four images, each resized to half the side."""
+        image, mask = torch.empty(3, self.image_size, self.image_size), torch.empty(self.mask_size, self.mask_size)
+        for position, part in enumerate(parts):
+            rows, columns = _quarter(position, self.image_size)
+            small = preprocess(open_image(part.image, part.sha256), _side(rows, columns))
+            image[:, rows, columns] = small[:, : rows.stop - rows.start, : columns.stop - columns.start]
+            rows, columns = _quarter(position, self.mask_size)
+            found = self._mask(part, _side(rows, columns))
+            mask[rows, columns] = found[: rows.stop - rows.start, : columns.stop - columns.start]
+        return self._mosaic(index, parts, image, mask)
+
+    def _canvas(self, index: int, parts: Sequence[Row]) -> Sample:
+        """Four images, each at its own size, on a canvas of twice the first one's size, which is then resized."""
+        pictures = [open_image(part.image, part.sha256).convert("RGB") for part in parts]
+        width, height = pictures[0].size
+        canvas, masks = (Image.new(mode, (2 * width, 2 * height)) for mode in ("RGB", "L"))
+        for position, (part, picture) in enumerate(zip(parts, pictures, strict=True)):
+            corner = (position % 2 * width, position // 2 * height)
+            canvas.paste(picture, corner)
+            mask = Image.new("L", picture.size)
+            if part.mask is not None:
+                found = mask_picture(open_mask(part.mask, part.mask_sha256), self.reading)
+                mask = found if found.size == picture.size else found.resize(picture.size, Image.Resampling.NEAREST)
+            # Also the empty ones: they cover what an earlier, larger image left there.
+            masks.paste(mask, corner)
+        image = preprocess(canvas, self.image_size)
+        return self._mosaic(index, parts, image, torch.from_numpy(resized(masks, self.mask_size, self.reading)))
+
+    def _mosaic(self, index: int, parts: Sequence[Row], image: Tensor, mask: Tensor) -> Sample:
+        label = max(part.label for part in parts)
+        has_pixels = all(part.has_pixels or part.label == 0 for part in parts)
+        return Sample(index, image, mask, label, has_pixels, True, self.rows[index].words)
+
+
+def _quarter(position: int, side: int) -> tuple[slice, slice]:
+    """Rows and columns of a quarter, in reading order; with an odd side the later ones are a pixel larger."""
+    half = side // 2
+    rows = slice(0, half) if position < 2 else slice(half, side)
+    columns = slice(0, half) if position % 2 == 0 else slice(half, side)
+    return rows, columns
+
+
+def _side(rows: slice, columns: slice) -> int:
+    return int(max(rows.stop - rows.start, columns.stop - columns.start))
 
 
 @dataclass
@@ -130,18 +222,9 @@ class Sample:
     mask: Tensor
     label: int
     has_pixels: bool
-    mosaic: bool
+    altered: bool
     words: str
     failure: str = ""
-
-
-def _load(row: Row, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Image (3, h, w) and mask (h, w) of a row, resized to `shape`."""
-    side = max(shape)
-    image = preprocess(open_image(row.image, row.sha256), side)[:, : shape[0], : shape[1]]
-    if row.mask is None:
-        return image, torch.zeros(shape)
-    return image, preprocess_mask(open_mask(row.mask, row.mask_sha256), side)[: shape[0], : shape[1]].float()
 
 
 def batches(
@@ -218,6 +301,6 @@ def _batch_of(samples: list[Sample]) -> Batch:
         masks=torch.stack([sample.mask for sample in samples]),
         labels=torch.tensor([float(sample.label) for sample in samples]),
         has_pixels=torch.tensor([sample.has_pixels for sample in samples]),
-        mosaic=torch.tensor([sample.mosaic for sample in samples]),
+        altered=torch.tensor([sample.altered for sample in samples]),
         words=[sample.words for sample in samples],
     )

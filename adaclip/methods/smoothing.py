@@ -1,11 +1,36 @@
-"""Gaussian smoothing of anomaly maps, on whatever device they are."""
+"""Anomaly maps at the size at which they are judged, and their Gaussian smoothing, on whatever device they are."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
+
+
+def resize_maps(maps: Tensor, size: int) -> Tensor:
+    """Maps at another size: bilinear with half-pixel centres, antialiased where it shrinks, in fp32.
+
+    Args:
+        maps: (batch, S, S).
+        size: side of the result in pixels.
+
+    Returns:
+        (batch, size, size), float32; the same tensor when it has that size.
+
+    Example:
+        >>> resize_maps(torch.eye(2)[None], 4)[0, 0]
+        tensor([1.0000, 0.7500, 0.2500, 0.0000])
+    """
+    side = maps.shape[-1]
+    if side == size:
+        return maps
+    with torch.autocast(maps.device.type, enabled=False):
+        resized = F.interpolate(
+            maps[:, None].float(), (size, size), mode="bilinear", align_corners=False, antialias=size < side
+        )
+    return resized[:, 0]
 
 
 class Smoother:

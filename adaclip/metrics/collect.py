@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from adaclip.data.rows import Row
-from adaclip.errors import warn
+from adaclip.errors import AdaclipError, warn
 from adaclip.metrics.kept_maps import Bools, Floats, Panels
 from adaclip.metrics.measures import (
     IMAGE_METRICS,
@@ -27,6 +27,7 @@ from adaclip.metrics.measures import (
     image_curves,
     image_metrics,
 )
+from adaclip.metrics.settings import EvaluateSettings
 from adaclip.system.files import write_json, write_whole
 
 SCORES = ("set", "category", "image", "label", "defect", "anomaly_score", "map_max", "map_mean")
@@ -42,7 +43,8 @@ class PixelJudge:
         fpr_limit: of AUPRO.
 
     Attributes:
-        vanished: by category, masks of which no pixel is left at the model's size; their images count as wholly normal.
+        vanished: by category, masks of which no pixel is left at the evaluation's size; their images count as wholly
+            normal.
     """
 
     def __init__(self, rows: Sequence[Row], fpr_limit: float) -> None:
@@ -64,7 +66,7 @@ class PixelJudge:
         for category in dict.fromkeys(self.rows[i].category for i in index):
             own = [(k, i) for k, i in enumerate(index) if self.rows[i].category == category]
             chosen = [k for k, i in own if self.rows[i].has_pixels]
-            # A mask is never empty in the manifest; at the model's size a small defect can be gone.
+            # A mask is never empty in the manifest; at the evaluation's size a small defect can be gone.
             self.vanished[category] += sum(self.rows[index[k]].mask is not None and not masks[k].any() for k in chosen)
             if chosen:
                 meter = self._meters.setdefault(category, PixelMetrics(self.fpr_limit))
@@ -88,34 +90,55 @@ class PixelJudge:
 class Judge:
     """Collects one evaluation and writes its files; docs/design.md describes them.
 
+    Pixels are judged once for every different smoothing; everything else is of the protocol that the settings choose.
+
     Args:
         rows: the images of the set.
         labels: of `image` and `mask`, what the set's figures are on.
-        fpr_limit: of AUPRO.
-        panels: how many maps to keep.
+        settings: how to evaluate.
+        smoothings: of `adaclip.metrics.protocols.smoothings`: the Gaussian of each protocol in pixels.
+        map_range: the least and the greatest value that a map can have, for pictures; None where there is no bound.
     """
 
-    def __init__(self, rows: Sequence[Row], labels: Sequence[str], fpr_limit: float, panels: int) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        labels: Sequence[str],
+        settings: EvaluateSettings,
+        smoothings: Mapping[str, float],
+        map_range: tuple[float, float] | None,
+    ) -> None:
         self.rows, self.labels = rows, labels
-        self.pixels = PixelJudge(rows, fpr_limit)
-        self.panels = Panels(rows, panels)
+        self.size, self.protocol, self.smoothings = settings.size, settings.protocol, dict(smoothings)
+        self.judges = {sigma: PixelJudge(rows, settings.fpr_limit) for sigma in self.smoothings.values()}
+        self.pixels = self.judges[self.smoothings[self.protocol]]
+        self.panels = Panels(rows, settings.panels, map_range)
         self.scores = np.full(len(rows), np.nan)
         self._records: list[tuple[Any, ...]] = []
 
-    def update(self, index: Sequence[int], masks: Bools, maps: Floats, scores: Floats) -> None:
+    def update(self, index: Sequence[int], masks: Bools, maps: Mapping[str, Floats], scores: Floats) -> None:
         """Take images in order.
 
         Args:
             index: positions in the set, (batch,).
-            masks: (batch, S, S); False where there is none.
-            maps: smoothed anomaly maps, (batch, S, S).
+            masks: (batch, S, S), S the evaluation's size; False where there is none.
+            maps: by protocol, smoothed anomaly maps, (batch, S, S); protocols of one smoothing may share an entry.
             scores: anomaly scores, (batch,).
+
+        Raises:
+            AdaclipError: masks or maps of another size than the evaluation's, or a value that is not finite.
         """
+        by_sigma = {self.smoothings[name]: values for name, values in maps.items()}
+        for values in (masks, *by_sigma.values()):
+            if values.shape[1:] != (self.size, self.size):
+                raise AdaclipError(f"masks and maps are judged at {self.size} px, but some are {values.shape[1:]}")
         self.scores[list(index)] = scores
         if "mask" in self.labels:
-            self.pixels.update(index, masks, maps)
-        self.panels.update(index, masks, maps, scores)
-        highest, mean = maps.max(axis=(1, 2)).tolist(), maps.mean(axis=(1, 2), dtype=np.float64).tolist()
+            for sigma, judge in self.judges.items():
+                judge.update(index, masks, by_sigma[sigma])
+        chosen = by_sigma[self.smoothings[self.protocol]]
+        self.panels.update(index, masks, chosen, scores)
+        highest, mean = chosen.max(axis=(1, 2)).tolist(), chosen.mean(axis=(1, 2), dtype=np.float64).tolist()
         for position, i in enumerate(index):
             row = self.rows[i]
             head = (row.dataset, row.category, row.relative, row.label, row.defect)
@@ -142,7 +165,23 @@ class Judge:
         write_json(out / "cost.json", dict(cost))
         self._warn_of_vanished()
         facts = {"set": self.rows[0].dataset, **head, "images": len(self.rows)}
-        write_json(out / "metrics.json", {**facts, **metrics, "settings": dict(settings)})
+        protocol = {"protocol": self.protocol, "smoothing": self.smoothings, "protocols": self._protocols(metrics)}
+        write_json(out / "metrics.json", {**facts, **metrics, **protocol, "settings": dict(settings)})
+
+    def _protocols(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
+        """Pixel metrics of each protocol by category, and their means: `protocols` of metrics.json."""
+        found: dict[str, Any] = {}
+        for name, sigma in self.smoothings.items():
+            results = self.judges[sigma].results
+            categories = {
+                category: {"pixel": _plain(results.get(category), PIXEL_METRICS, "pixel", "", {})}
+                for category in metrics["categories"]
+            }
+            mean = {
+                metric: _mean([entry["pixel"][metric] for entry in categories.values()]) for metric in PIXEL_METRICS
+            }
+            found[name] = {"mean": {"pixel": mean}, "categories": categories}
+        return found
 
     def _warn_of_vanished(self) -> None:
         vanished = self.pixels.vanished
@@ -151,9 +190,9 @@ class Judge:
         masks = sum(row.mask is not None for row in self.rows)
         where = ", ".join(f"{category} {count}" for category, count in vanished.items() if count)
         warn(
-            f"{self.rows[0].dataset}: the defects of {vanished.total()} of {masks} masks are too small for the model's "
-            f"size and vanish ({where}): their images count as anomalous, but all their pixels as normal; a larger "
-            "image_size keeps them"
+            f"{self.rows[0].dataset}: the defects of {vanished.total()} of {masks} masks vanish at the evaluation's "
+            f"size of {self.size} px ({where}): their images count as anomalous, but all their pixels as normal; a "
+            "larger size keeps them"
         )
 
     def _summarise(self) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -287,8 +287,9 @@ def _experiment(
     if entry.get("train") and card.training is None:
         raise UsageError(f"{place}: method {method} is not trained: leave train out")
     model = _settings(card.settings, defaults.get("model", {}), own["model"], f"{place}.model")
-    trains = card.training is not None and checkpoint is None
-    train = _settings(card.training, defaults.get("train", {}), own["train"], f"{place}.train") if trains else None
+    train = None
+    if card.training is not None and checkpoint is None:
+        train = _settings(card.training, defaults.get("train", {}), own["train"], f"{place}.train")
     evaluate = entry.get("evaluate", "others")
     return Experiment(
         name=single.name,

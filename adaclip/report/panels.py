@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,15 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class KeptMaps:
+    """The images of an evaluation whose maps were kept, and the anomaly values at the ends of the colour scale."""
+
+    images: tuple[Kept, ...]
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class PanelGroup:
     """The panels of one evaluation; `low` and `high` are the anomaly values at the ends of the colour scale."""
 
@@ -86,20 +96,22 @@ def panels_of(found: Evaluation, facts: Mapping[str, Any], pictures: bool = True
         AdaclipError: a file is missing or damaged.
     """
     kept = read_kept(found.folder)
-    if not kept:
-        return PanelGroup((), 0.0, 1.0)
+    if not kept.images:
+        return PanelGroup((), kept.low, kept.high)
     manifest = Path(facts["manifest"])
     rows = read_manifest(manifest).set_index("image")
-    low, high = limits(kept)
-    made = [_panel(manifest.parent, one, rows.loc[one.name], coloured(one.values, low, high), pictures) for one in kept]
-    return PanelGroup(tuple(made), low, high)
+    made = [
+        _panel(manifest.parent, one, rows.loc[one.name], coloured(one.values, kept.low, kept.high), pictures)
+        for one in kept.images
+    ]
+    return PanelGroup(tuple(made), kept.low, kept.high)
 
 
-def read_kept(folder: Path) -> list[Kept]:
+def read_kept(folder: Path) -> KeptMaps:
     """The images of an evaluation whose maps were kept.
 
     Args:
-        folder: of the evaluation, with `panels.npz`.
+        folder: of the evaluation, with `panels.npz`. One without a range of values is of a method with maps in [0, 1].
 
     Raises:
         AdaclipError: missing, damaged, or written by another version.
@@ -107,15 +119,14 @@ def read_kept(folder: Path) -> list[Kept]:
     path = folder / "panels.npz"
     try:
         with np.load(io.BytesIO(read_checked(path))) as stored:
+            low, high = (float(value) for value in stored.get("range", (0, 1)))
+            if not -math.inf < low <= high < math.inf:
+                raise ValueError(f"its maps run from {low} to {high}")
             columns = (stored[key].tolist() for key in ("image", "role", "score"))
-            return [Kept(*values) for values in zip(*columns, stored["maps"], strict=True)]
+            images = tuple(Kept(*values) for values in zip(*columns, stored["maps"], strict=True))
+            return KeptMaps(images, low, high)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise AdaclipError(f"cannot read {path}: {error}: evaluate again") from error
-
-
-def limits(kept: Sequence[Kept]) -> tuple[float, float]:
-    """The lowest and the highest value of all maps."""
-    return min(float(one.values.min()) for one in kept), max(float(one.values.max()) for one in kept)
 
 
 def _panel(folder: Path, kept: Kept, row: Any, heat: Image.Image, pictures: bool) -> Panel:
@@ -160,10 +171,10 @@ def fit(width: int, height: int, side: int = SIDE) -> tuple[int, int]:
 
 
 def coloured(values: np.ndarray, low: float, high: float) -> Image.Image:
-    """Inferno from the lowest to the highest value of all panels of the evaluation."""
+    """Inferno from `low` to `high`; a map without any range is dark."""
     from matplotlib import colormaps
 
-    share = (values.astype(np.float32) - low) / max(high - low, 1e-9)
+    share = (values.astype(np.float64) - low) / (high - low) if high > low else np.zeros(values.shape)
     return Image.fromarray((colormaps["inferno"](share)[..., :3] * 255).astype(np.uint8))
 
 

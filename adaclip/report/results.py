@@ -225,7 +225,7 @@ class Results:
         return int(left_out.get("identical", 0)) + int(left_out.get("near", 0))
 
     def vanished(self, experiment: str, name: str, category: str = "") -> int:
-        """How many masks of a set (or of one category) have no pixel left at the model's size."""
+        """How many masks of a set (or of one category) have no pixel left at the evaluation's size."""
         found = self._by_experiment[experiment, name][0].metrics["categories"]
         chosen = [found[category]] if category else list(found.values())
         return sum(int(entry.get("vanished", 0)) for entry in chosen)

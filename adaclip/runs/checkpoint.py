@@ -92,8 +92,8 @@ def load_checkpoint(model: Method, path: str | Path) -> None:
 
     Args:
         model: changed in place.
-        path: a safetensors file of `save_checkpoint`, or the authors' file (`.pth`, `.pt` ...), or the folder that holds
-            their files where there are several.
+        path: a safetensors file of `save_checkpoint`, or the authors' file (`.pth`, `.pt` ...), or the folder of their
+            files where there are several.
 
     Raises:
         AdaclipError: missing or damaged file, one that is no checkpoint (what it is instead is said), another method's,
@@ -214,7 +214,7 @@ def load_model(
         )
     try:
         named = BackboneSettings(**metadata["backbone"])
-        own = read(card.settings, metadata["model"], f"checkpoint {path}")
+        own: Any = read(card.settings, metadata["model"], f"checkpoint {path}")
     except (TypeError, UsageError) as error:
         raise AdaclipError(f"checkpoint {path} was written by another version of this program: {error}") from error
     if backbone is not None and _filled(backbone, named) != named:

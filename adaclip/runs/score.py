@@ -17,6 +17,7 @@ from adaclip.clip.settings import BackboneSettings
 from adaclip.data.decode import SUFFIXES, UNREAD, size_of
 from adaclip.data.rows import Row
 from adaclip.errors import AdaclipError, UsageError
+from adaclip.metrics.kept_maps import ROUNDING
 from adaclip.metrics.settings import EvaluateSettings
 from adaclip.runs.checkpoint import load_model
 from adaclip.runs.evaluate import predictions
@@ -62,8 +63,9 @@ def score_folder(
 ) -> None:
     """Write `scores.csv` (image, anomaly_score, map_max) and one heat map `maps/<image>.png` for each image.
 
-    A heat map has the image's size and 8 bits: 0 is P(abnormal) = 0, 255 is 1. Images that cannot be read cost nothing
-    but themselves: the error that names them comes when all others are written.
+    A heat map has the image's size and 8 bits: 0 is the least and 255 the greatest value that a map of the method can
+    have; of a method without bounds, the least and the greatest of that very map, as `say` is told. Images that cannot
+    be read cost nothing but themselves: the error that names them comes when all others are written.
 
     Args:
         checkpoint: of `adaclip train`, or a released one (`.pth`, `.pt` ...).
@@ -103,6 +105,8 @@ def score_folder(
         why = next(iter(found.faults.values()), f"no images ({', '.join(sorted(SUFFIXES))}) in {images}")
         raise AdaclipError(why)
     loaded, _ = load_model(checkpoint, device, backbone, method, model)
+    if loaded.map_range is None:
+        say("this method's maps have no bounds: each heat map runs from its own least to its own greatest value")
     rows = [Row("", category, category, images / name, name, None, 0, "", False) for name in found.images]
     scores: list[tuple[str, float, float]] = []
     unreadable: dict[int, str] = {}
@@ -116,7 +120,7 @@ def score_folder(
             for position, index in enumerate(batch.index.tolist()):
                 row = rows[index]
                 try:
-                    _write_map(_map_of(out, row.relative), maps[position].cpu().numpy(), row.image)
+                    _write_map(_map_of(out, row.relative), maps[position].cpu().numpy(), row.image, loaded.map_range)
                 except AdaclipError as error:
                     unreadable[index] = str(error)
                     continue
@@ -224,7 +228,15 @@ def _scored_before(out: Path) -> set[str]:
         return set()
 
 
-def _write_map(path: Path, values: np.ndarray, image: Path) -> None:
-    heat = Image.fromarray((values.clip(0, 1) * 255).round().astype(np.uint8))
+def _write_map(path: Path, values: np.ndarray, image: Path, bounds: tuple[float, float] | None) -> None:
+    """Write a heat map of the image's size, 8 bits over `bounds`, or over the map's own range where there are none."""
+    low, high = bounds or (float(values.min()), float(values.max()))
+    share = (values - low) / (high - low) if high > low else np.zeros_like(values)
+    if share.min() < -ROUNDING or share.max() > 1 + ROUNDING:
+        raise AdaclipError(
+            f"{image}: its map reaches from {values.min():.4g} to {values.max():.4g}, but the method states "
+            f"{low:g} to {high:g} (map_range)"
+        )
+    heat = Image.fromarray((share.clip(0, 1) * 255).round().astype(np.uint8))
     with write_whole(path) as part:
         heat.resize(size_of(image), Image.Resampling.BILINEAR).save(part, format="PNG")

@@ -291,7 +291,7 @@ class _Trainer:
         """One step of the optimiser; the loss and its parts as numbers."""
         optimiser.zero_grad(set_to_none=True)
         with computing(self.device, self.settings.precision):
-            frozen = self.store.of(batch.images, batch.index.tolist(), batch.mosaic.tolist())
+            frozen = self.store.of(batch.images, batch.index.tolist(), batch.altered.tolist())
             shown = Shown(
                 batch.images,
                 batch.masks,

@@ -339,7 +339,7 @@ def test_panels_show_the_first_trained_experiments_images(plan_file: Path, tmp_p
         roles = kept["role"].tolist()
         for role, score in zip(roles, kept["score"], strict=True):
             assert f"{role}: " in figure.alt
-            assert f"score {score:.3f}" in figure.alt
+            assert f"score {score:.4g}" in figure.alt
     svg = (tmp_path / "mvtec" / "panels_mvtec.svg").read_text()
     # Image, mask, map and overlay; normal images have no mask.
     anomalous = figure.alt.count(", bad, ")

@@ -10,12 +10,20 @@ import pytest
 from adaclip.data.rows import Row
 from adaclip.metrics.collect import Judge, PixelJudge
 from adaclip.metrics.kept_maps import PANEL_SIDE, Panels
+from adaclip.metrics.protocols import smoothings
+from adaclip.metrics.settings import EvaluateSettings
 
 SIDE = 8
 
 
 def row(label: int, category: str = "bolt", pixels: bool = True) -> Row:
     return Row("toy", category, category, Path("i.png"), f"{category}.png", None, label, "", pixels)
+
+
+def judge_of(rows: list[Row], panels: int = 0, own: float = 4.0, **settings) -> Judge:
+    """A judge whose two protocols smooth alike unless told otherwise."""
+    evaluation = EvaluateSettings(**{"size": SIDE, "panels": panels, **settings})
+    return Judge(rows, ["image", "mask"], evaluation, smoothings(evaluation, own), (0.0, 1.0))
 
 
 def masks(count: int) -> np.ndarray:
@@ -61,8 +69,10 @@ def test_without_masks_the_score_says_what_is_best():
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 50])
 def test_no_more_panels_than_asked_for_or_than_there_are(count, tmp_path):
     rows = [row(i % 2) for i in range(5)]
-    judge = Judge(rows, ["image", "mask"], 0.3, count)
-    judge.update(list(range(5)), masks(5) & (np.arange(5) % 2 > 0)[:, None, None], maps([0.1] * 5), np.arange(5) / 5)
+    judge = judge_of(rows, count)
+    judge.update(
+        list(range(5)), masks(5) & (np.arange(5) % 2 > 0)[:, None, None], {"common": maps([0.1] * 5)}, np.arange(5) / 5
+    )
     judge.panels.write(tmp_path / "p.npz", judge.scores)
     kept = np.load(tmp_path / "p.npz")
     assert len(kept["maps"]) == len(kept["role"]) == len(kept["score"]) <= min(count, 5)
@@ -93,10 +103,10 @@ def test_an_evaluation_that_is_cut_short_leaves_no_earlier_metrics_beside_its_sc
     rows = [row(label) for label in (0, 1)]
 
     def judged(scores: list[float]) -> Judge:
-        judge = Judge(rows, ["image", "mask"], 0.3, 0)
+        judge = judge_of(rows)
         found = masks(2)
         found[0] = False
-        judge.update([0, 1], found, maps([0.5, 0.5]), np.array(scores))
+        judge.update([0, 1], found, {"published": maps([0.5, 0.5])}, np.array(scores))
         return judge
 
     judged([0.1, 0.9]).write(tmp_path, {}, {}, {})

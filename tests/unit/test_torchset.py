@@ -14,6 +14,7 @@ import adaclip
 from adaclip.data.rows import read_rows
 from adaclip.data.torchset import ImageSet, batches
 from adaclip.errors import AdaclipError
+from adaclip.methods.stages import View
 from tests.sets import write_digests
 
 
@@ -65,9 +66,10 @@ def test_batches_in_order_and_in_a_given_order(prepared, workers):
     assert [i for batch in shuffled for i in batch.index.tolist()] == order
 
 
-def mosaics(manifest, size=32, probability=1.0, seed=0, epoch=1):
+def mosaics(manifest, size=32, probability=1.0, seed=0, epoch=1, mosaic="contains"):
     rows = read_rows(manifest)
-    dataset = ImageSet(rows, size, probability, (rows[0].dataset,), seed)
+    view = View(mosaic_probability=probability, mosaic_sets=(rows[0].dataset,), mosaic=mosaic)
+    dataset = ImageSet(rows, size, view=view, seed=seed)
     dataset.epoch = epoch
     return rows, dataset
 
@@ -80,7 +82,7 @@ def test_a_mosaic_is_four_whole_images_of_the_category(prepared, width, height, 
     half = 16
     for index, row in enumerate(rows):
         sample = dataset[index]
-        assert sample.mosaic
+        assert sample.altered
         parts = [other for other in rows if other.category == row.category]
         small = {
             str(part.image): (
@@ -110,19 +112,20 @@ def test_mosaics_depend_on_seed_epoch_and_index_alone(prepared):
     manifest = prepared("toy", normal=6, anomalous=6)
     _, dataset = mosaics(manifest, probability=0.5)
     first = [dataset[i] for i in range(12)]
-    assert 0 < sum(sample.mosaic for sample in first) < 12
+    assert 0 < sum(sample.altered for sample in first) < 12
     for batch in batches(dataset, 5, order=list(range(11, -1, -1)), workers=2):
         for position, index in enumerate(batch.index.tolist()):
             assert torch.equal(batch.images[position], first[index].image)
-            assert bool(batch.mosaic[position]) == first[index].mosaic
+            assert bool(batch.altered[position]) == first[index].altered
     for other in (mosaics(manifest, probability=0.5, seed=1), mosaics(manifest, probability=0.5, epoch=2)):
         assert any(not torch.equal(other[1][i].image, first[i].image) for i in range(12))
 
 
 def test_only_the_named_sets_are_made_into_mosaics(prepared):
     rows = read_rows(prepared("toy"))
-    assert not any(ImageSet(rows, 32, 1.0, ("mvtec",))[i].mosaic for i in range(6))
-    assert not any(ImageSet(rows, 32, 0.0, ("toy",))[i].mosaic for i in range(6))
+    for view in (View(mosaic_probability=1.0, mosaic_sets=("mvtec",)), View(mosaic_sets=("toy",)), None):
+        dataset = ImageSet(rows, 32, view=view)
+        assert not any(dataset[i].altered for i in range(6))
 
 
 def test_a_mosaic_with_an_unknown_mask_has_no_pixels(prepared):

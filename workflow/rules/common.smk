@@ -91,9 +91,7 @@ PARTS = {name: part_document(DOCUMENT, name, "../..") for name in targets(DOCUME
 # Runs whose checkpoint is trained here, whose checkpoint is given, and those that need none.
 TRAINED, RELEASED = PLAN.trained_runs(), PLAN.released_runs()
 BASELINES = [name for name in PLAN.runs if name not in (*TRAINED, *RELEASED)]
-RELEASES = {
-    chosen.release.id: chosen.release for chosen in CONFIG.experiments if chosen.release is not None
-}
+RELEASES = {chosen.release.id: chosen.release for chosen in CONFIG.experiments if chosen.release is not None}
 
 
 wildcard_constraints:

@@ -84,7 +84,12 @@ rule baseline:
         out=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/{{set}}",
         method=method_of,
         backbone=lambda wildcards: (
-            ["--backbone", settings(backbone_of(wildcards.run)), "--model", settings(experiment_of(wildcards.run).model)]
+            [
+                "--backbone",
+                settings(backbone_of(wildcards.run)),
+                "--model",
+                settings(experiment_of(wildcards.run).model),
+            ]
             if experiment_of(wildcards.run).card.uses_backbone
             else []
         ),

@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adaclip.clip.backbone import Backbone
-from adaclip.methods.adaclip.model import SCALE, AdaCLIP, Prediction
+from adaclip.methods.adaclip.model import SCALE, AdaCLIP
+from adaclip.methods.base import Prediction
+from adaclip.methods.stages import Frozen
 
 
 class PlainCLIP(AdaCLIP):
@@ -37,15 +39,15 @@ class PlainCLIP(AdaCLIP):
     def predict(
         self,
         images: Tensor,
-        categories: Sequence[str],
-        image_embedding: Tensor | None = None,
-        text_features: Tensor | None = None,
+        class_names: Sequence[str],
+        frozen: Frozen | None = None,
+        text: Tensor | None = None,
     ) -> Prediction:
-        """Anomaly map and score of each image; arguments as for `AdaCLIP.predict` (the image embedding is not used)."""
+        """Anomaly map and score of each image; arguments as for `Method.predict`."""
         device = self.backbone.device
         tokens = F.normalize(self.backbone.encode_tokens(images.to(device)).float(), dim=-1)
-        if text_features is None:
-            text_features = self.text_features(categories)
+        if text is None:
+            text = self.text_features(class_names)
         with torch.autocast(device.type, enabled=False):
-            logits = SCALE * tokens @ text_features.float()  # (batch, 1 + L, 2)
+            logits = SCALE * tokens @ text.float()  # (batch, 1 + L, 2)
         return Prediction(self.anomaly_map([logits[:, 1:]]), logits[:, 0].softmax(dim=-1)[:, 1])

@@ -27,7 +27,7 @@ def draw(results: Results, key: str) -> Drawn:
     for ax, name in zip(axes, names, strict=True):
         frame = pd.concat([_scores(found) for found in results.of(one.by_set[name], name)], ignore_index=True)
         low, high = float(frame["anomaly_score"].min()), float(frame["anomaly_score"].max())
-        edges = np.linspace(low, high if high > low else low + 1e-6, BINS + 1).tolist()
+        edges = np.linspace(low, high if high > low else low + 1e-6 * max(1, abs(low)), BINS + 1).tolist()
         for label, _, colour, hatch in KINDS:
             own = frame[frame["label"] == label]
             if len(own):
@@ -44,10 +44,13 @@ def draw(results: Results, key: str) -> Drawn:
                     ax=ax,
                 )
         medians = [frame.loc[frame["label"] == label, "anomaly_score"].median() for label in (0, 1)]
-        told.append(f"{results.title(name)} {medians[0]:.3f} and {medians[1]:.3f}".replace("nan", "none"))
+        told.append(f"{results.title(name)} {medians[0]:.4g} and {medians[1]:.4g}".replace("nan", "none"))
         ax.set(title=wrapped(results.title(name), 20, 2), xlabel="", ylabel="")
-        # Scores may differ in the fourth decimal only: two such labels have room.
-        ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(2))
+        # Scores have no common scale: each axis says from where to where its own run.
+        ax.set_xticks(edges[::BINS], ends(edges[0], edges[-1]))
+        first, last = ax.get_xticklabels()
+        first.set_horizontalalignment("left")
+        last.set_horizontalalignment("right")
         ax.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3))
     label_outer(axes, "Anomaly score", "Images (%)")
     handles = [
@@ -63,6 +66,21 @@ def draw(results: Results, key: str) -> Drawn:
     alt = f"Histograms, one panel for each set. Median scores of normal and anomalous images: {'; '.join(told)}."
     origin = sources(results, one.by_set.values(), "scores.csv")
     return Drawn(figure, f"Anomaly scores: {results.marked(one.title, one.experiments)}", "", alt, origin, rules)
+
+
+def ends(low: float, high: float) -> list[str]:
+    """Two numbers in as few digits as tell them apart, three at least.
+
+    Example:
+        >>> ends(-3.14159, 250.0), ends(0.123456, 0.123499)
+        (['-3.14', '250'], ['0.12346', '0.1235'])
+    """
+    found: list[str] = []
+    for digits in range(3, 18):
+        found = [f"{low:.{digits}g}", f"{high:.{digits}g}"]
+        if found[0] != found[1]:
+            break
+    return found
 
 
 def _scores(found: Evaluation) -> pd.DataFrame:

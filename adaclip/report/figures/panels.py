@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import re
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from adaclip.errors import AdaclipError, UsageError
 from adaclip.report.document import FigureDoc, write_figures_index
 from adaclip.report.figures.style import SMALL, WIDTH, save, use_theme, wrapped
 from adaclip.report.figures.words import settings_of
-from adaclip.report.panels import OPACITY, Kept, coloured, fit, limits, mask_of, picture_of, read_kept
+from adaclip.report.panels import OPACITY, Kept, KeptMaps, coloured, fit, mask_of, picture_of, read_kept
 from adaclip.report.results import Results
 from adaclip.report.series import shown
 from adaclip.system.files import write_text
@@ -54,21 +55,21 @@ def write_panels(plan_file: Path, name: str, out: Path) -> None:
         raise UsageError(f"'{name}' is not evaluated in {plan_file} (evaluated: {', '.join(chosen) or 'none'})")
     experiment, facts = chosen[name], results.sets[name]
     seed = experiment["seeds"][0]
-    kept = sorted(read_kept(results.run_folder(experiment, seed) / name), key=lambda one: ROLES.index(one.role))
+    found = read_kept(results.run_folder(experiment, seed) / name)
+    kept = sorted(found.images, key=lambda one: ROLES.index(one.role))
     manifest = Path(facts["manifest"])
     rows = read_manifest(manifest).set_index("image")
     if not has_images(manifest):
         raise AdaclipError(f"the images of '{name}' are not in {manifest.parent}: prepare the set again")
     use_theme()
     stem = f"panels_{name}"
-    _draw(kept, rows, manifest.parent, out, stem)
-    low, high = limits(kept) if kept else (0.0, 1.0)
+    _draw(dataclasses.replace(found, images=tuple(kept)), rows, manifest.parent, out, stem)
     title = f"Images of {facts['title']}{', simulated' if name in results.simulated else ''}"
     document = FigureDoc(
         stem,
         title,
         f"{title} with their masks, anomaly maps and both laid over each other. {_choice(rows, kept)} Maps run from "
-        f"{low:.3f} (dark) to {high:.3f} (bright).",
+        f"{found.low:.4g} (dark) to {found.high:.4g} (bright).",
         f"{counted(len(kept), 'image')} of {facts['title']}: "
         + "; ".join(_title(one, rows.loc[one.name]) for one in kept)
         + ".",
@@ -81,36 +82,36 @@ def write_panels(plan_file: Path, name: str, out: Path) -> None:
 
 
 def _choice(rows: pd.DataFrame, kept: Sequence[Kept]) -> str:
-    """How the images were chosen; see `adaclip.metrics.collect.Panels`."""
+    """How the images were chosen; see `adaclip.metrics.kept_maps.Panels`."""
     if not any(one.role != "sample" for one in kept):
         return "They are spread over the set and chosen by no score."
     masked = bool(rows["mask"].ne("").any())
     measure = (
         "the difference of the map's means inside and outside the mask, among anomalous images"
         if masked
-        else "how far the score lies on the side of the label"
+        else "how far the score lies on the label's side of what divides normal from anomalous images"
     )
     return f"Best and worst by {measure}; samples are spread over the set and chosen by no score."
 
 
 def _title(one: Kept, row: Any) -> str:
-    return f"{one.role}: {row['category']}, {row['defect']}, score {one.score:.3f}"
+    return f"{one.role}: {row['category']}, {row['defect']}, score {one.score:.4g}"
 
 
-def _draw(kept: Sequence[Kept], rows: pd.DataFrame, folder: Path, out: Path, stem: str) -> None:
+def _draw(found: KeptMaps, rows: pd.DataFrame, folder: Path, out: Path, stem: str) -> None:
     """Two images in a row, four pictures of each."""
+    kept = found.images
     lines = max(1, -(-len(kept) // 2))
     figure = plt.figure(figsize=(WIDTH, 1.12 * lines + 0.2))
     blocks = figure.subfigures(lines, 2, squeeze=False, wspace=0.02)
     for block in blocks.flat[len(kept) :]:
         block.set_visible(False)
-    low, high = limits(kept) if kept else (0.0, 1.0)
     for block, one in zip(blocks.flat, kept, strict=False):
         row: Any = rows.loc[one.name]
         size = fit(row["width"], row["height"], SIDE)
         picture = picture_of(folder / one.name, size, row["sha256"])
         mask = mask_of(folder / row["mask"], size, row["mask_sha256"]) if row["mask"] else None
-        heat = coloured(one.values, low, high).resize(size, Image.Resampling.BICUBIC)
+        heat = coloured(one.values, found.low, found.high).resize(size, Image.Resampling.BICUBIC)
         axes = block.subplots(1, len(PICTURES))
         block.subplots_adjust(left=0.01, right=0.99, top=0.76, bottom=0.02, wspace=0.04)
         block.suptitle(wrapped(_title(one, row), 58, 1), size=SMALL, x=0.01, y=0.99, ha="left", va="top")

@@ -339,7 +339,7 @@ def measured_figure(
     if vanished:
         images, whose = ("1 image", "its") if vanished == 1 else (f"{vanished:,} images", "their")
         said["vanished"] = (
-            f"In {images} the defect vanishes at the model's size, so all {whose} pixels count as normal."
+            f"In {images} the defect vanishes at the evaluation's size, so all {whose} pixels count as normal."
         )
     selected = any(results.selected_on(name, dataset) for name, dataset in pairs)
     overlap = sum(results.overlap(name, dataset) for name, dataset in pairs)

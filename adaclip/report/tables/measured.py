@@ -145,8 +145,8 @@ def _categories(results: Results) -> Made:
         *_METRIC_COLUMNS,
     )
     caption = (
-        f"Every experiment on every category. {SPREAD} Of vanished masks no pixel is left at the model's size: all "
-        "pixels of their images count as normal."
+        f"Every experiment on every category. {SPREAD} Of vanished masks no pixel is left at the evaluation's size: "
+        "all pixels of their images count as normal."
     )
     return _doc(results, "categories", "Results by category", caption, "measured", columns, rows, notes), _frame(full)
 
