@@ -16,6 +16,7 @@ from adaclip.cli.plan import add_plan_verbs
 from adaclip.cli.report import add_report_verbs
 from adaclip.cli.signals import Terminated, ending_at_once, ignore_signals, take_signals
 from adaclip.cli.verify import add_verify
+from adaclip.cli.weights import add_weights
 from adaclip.errors import AdaclipError
 from adaclip.system.processes import end_with_workflow
 
@@ -85,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"adaclip-bench {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="<verb>", required=True)
     add_data(verbs)
+    add_weights(verbs)
     add_audit_verbs(verbs)
     add_model_verbs(verbs)
     add_report_verbs(verbs)

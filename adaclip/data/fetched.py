@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adaclip.data.registry import Dataset
-from adaclip.system.files import remove, write_json
 from adaclip.system.digests import folder_digest
+from adaclip.system.files import remove, write_json
 
 #: Beside the archives that were fetched: which they are, and what they were.
 NOTE = ".fetched.json"
@@ -57,9 +57,7 @@ def holds_drawings(*places: Path) -> bool:
 
     The note travels in every drawn archive, so that a drawing is known wherever it was copied to.
     """
-    return any(
-        is_drawn(place) or next(place.rglob(DRAWN_NOTE), None) is not None for place in places if place.is_dir()
-    )
+    return any(is_drawn(place) or next(place.rglob(DRAWN_NOTE), None) is not None for place in places if place.is_dir())
 
 
 def drop_void_receipt(receipt: Path, folder: Path) -> None:
@@ -82,13 +80,20 @@ def _read(path: Path) -> list[Archive]:
         return []
 
 
-def write_note(path: Path, dataset: str, kind: str, archives: list[Archive]) -> None:
+def write_note(path: Path, id: str, kind: str, archives: list[Archive], what: str = "set") -> None:
     """Say what was fetched; equal archives give equal bytes.
+
+    Args:
+        path: the file to write.
+        id: of the data set, or of the released weights.
+        kind: of the source.
+        archives: what is there now.
+        what: `set`, or `weights`.
 
     Raises:
         AdaclipError: it cannot be written.
     """
-    write_json(path, {"set": dataset, "source": kind, "files": [vars(archive) for archive in archives]})
+    write_json(path, {what: id, "source": kind, "files": [vars(archive) for archive in archives]})
 
 
 def own_files(dataset: Dataset, folder: Path) -> list[Path]:

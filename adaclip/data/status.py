@@ -1,18 +1,20 @@
-"""Which data sets are here, under which terms, and how to get the others."""
+"""Which data sets and released weights are here, under which terms, and how to get the others."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from adaclip.data.fetched import own_files, source_files
 from adaclip.data.manifest import read_prepared
-from adaclip.data.registry import Dataset, chosen_sources
+from adaclip.data.registry import Dataset, chosen_sources, load_registry
+from adaclip.data.weights import Release, folder_of, is_here, is_simulated, path_of
 from adaclip.errors import AdaclipError
 
 HEADS = ("id", "title", "domain", "state", "size", "terms", "")
+WEIGHTS_HEADS = ("id", "method", "trained on", "size", "state", "")
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,40 @@ def size_of(path: Path) -> int:
 
 def print_status(registry: Mapping[str, Dataset], data: Path) -> None:
     """Print one line for each set."""
-    rows = [HEADS]
+    rows: list[tuple[str, ...]] = [HEADS]
     for name, dataset in registry.items():
         status = describe(dataset, data)
         size = "" if status.size is None else f"{status.size / 1e6:.1f} MB"
         terms = (dataset.licence or "not known") + (" (to accept)" if dataset.accept else "")
         rows.append((name, dataset.title, dataset.domain, status.state, size, terms, status.text))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADS) - 1)]
+    _print_rows(rows)
+
+
+def describe_weights(release: Release, data: Path) -> Status:
+    """How released weights stand in the data folder `data`: ready, simulated (drawn ones are here), or absent."""
+    if is_here(release, data):
+        size = sum((folder_of(release, data) / name).stat().st_size for name in release.files)
+        return Status("simulated" if is_simulated(release, data) else "ready", size, str(path_of(release, data)))
+    where = "" if data == Path("data") else f" --data {data}"
+    kinds = ", then ".join(dict.fromkeys(source.kind for source in release.sources))
+    return Status("absent", release.size, f"adaclip weights fetch {release.id}{where} ({kinds})")
+
+
+def print_weights(releases: Iterable[Release], data: Path) -> None:
+    """Print one line for each release."""
+    rows: list[tuple[str, ...]] = [WEIGHTS_HEADS]
+    every = set(load_registry())
+    for release in releases:
+        status = describe_weights(release, data)
+        known, about = status.size, release.about_size
+        size = f"{known / 1e6:.1f} MB" if known else f"about {about / 1e6:.1f} MB" if about else ""
+        trained = f"all {len(every)} sets" if set(release.auxiliary) == every else "+".join(release.auxiliary)
+        rows.append((release.id, release.method, trained, size, status.state, status.text))
+    _print_rows(rows)
+
+
+def _print_rows(rows: list[tuple[str, ...]]) -> None:
+    """Print a table whose last column is as wide as it is."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     for row in rows:
         print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip())

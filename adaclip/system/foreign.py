@@ -44,22 +44,52 @@ def kind_of_checkpoint(path: Path) -> Kind:
     if path.is_dir():
         raise AdaclipError(f"{path} is a folder, not a checkpoint: give the file in it")
     try:
-        size = path.stat().st_size
-        with path.open("rb") as stream:
-            head = stream.read(PAGE)
+        kind, what = _told(path)
     except OSError as error:
         raise AdaclipError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
-    if size > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**40:
+    if kind is None:
+        raise AdaclipError(f"{path} is not a checkpoint: it is {what}")
+    return kind
+
+
+def instead_of_weights(path: Path) -> str:
+    """What a file is that is no checkpoint, or what is damaged in one; "" for a good one.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    kind, what = _told(path)
+    if kind is None:
+        return what
+    damaged = damaged_member(path)
+    return f"a damaged one: {damaged}" if damaged else ""
+
+
+def may_begin_weights(head: bytes) -> bool:
+    """Whether a file may be a checkpoint whose first bytes these are."""
+    return _by_head(head) is not None or kind_of(head[:HEAD]) == "zip"
+
+
+def _told(path: Path) -> tuple[Kind | None, str]:
+    """The layout of a file of weights; for another file None, and what it is."""
+    with path.open("rb") as stream:
+        head = stream.read(PAGE)
+    kind = _by_head(head)
+    if kind is not None:
+        return kind, ""
+    if kind_of(head[:HEAD]) == "zip":
+        what = _packed(path)
+        return ("torch", "") if what is None else (None, what)
+    return None, _other(head)
+
+
+def _by_head(head: bytes) -> Kind | None:
+    """The layout, where the first bytes alone tell."""
+    if len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**40:
         return "safetensors"
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return "torch"
-    if kind_of(head[:HEAD]) == "zip":
-        what = _packed(path)
-        if what is None:
-            return "torch"
-    else:
-        what = _other(head)
-    raise AdaclipError(f"{path} is not a checkpoint: it is {what}")
+    return None
 
 
 def damaged_member(path: Path) -> str:

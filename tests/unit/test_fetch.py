@@ -224,7 +224,7 @@ def test_a_wrong_size_is_refused_before_its_bytes(web: Site, tmp_path: Path) -> 
 def test_html_instead_of_an_archive(web: Site, tmp_path: Path, kind: str) -> None:
     web.pages["/nuts.zip"].faults = [Fault(200, HTML, {"Content-Type": kind})]
     text = fault_of(a_set(http(f"{web.url}/nuts.zip", sha256=None)), tmp_path)
-    assert "a web page came instead of the archive (“Sorry, try later”)" in text
+    assert "a web page came instead of the file (“Sorry, try later”)" in text
     assert names(tmp_path) == []
     get(a_set(http(f"{web.url}/nuts.zip")), tmp_path)
     check_whole(tmp_path)

@@ -89,7 +89,7 @@ def test_drive_goes_on_where_it_stopped(web: Site, tmp_path: Path) -> None:
         (SIGN_IN, "the file is not public"),
         (GONE, "the file is gone"),
         (ROBOT, "Google Drive takes us for a robot"),
-        (NEW, "a web page came instead of the archive (“Something new”)"),
+        (NEW, "a web page came instead of the file (“Something new”)"),
     ],
 )
 @pytest.mark.parametrize("where", ["/uc", "/download"])

@@ -14,23 +14,24 @@ from adaclip.system.files import write_text
 from adaclip.system.locking import alone
 
 _HEADER = """\
-# SHA-256 of archives whose publishers state none, as they were when someone first fetched them for this repository.
-# `adaclip data fetch` writes it and holds every later download to it: keep it under version control.
+# SHA-256 of files whose publishers state none, as they were when someone first fetched them for this repository.
+# `adaclip data fetch` and `adaclip weights fetch` write it and hold every later download to it: keep it under version
+# control.
 """
 #: The checksums of a mirror, in the format of the program sha256sum.
 SUMS = "SHA256SUMS"
 
 
-def recorded(lock: Path, dataset: str) -> dict[str, str]:
-    """Recorded checksums of a set's files, by name.
+def recorded(lock: Path, key: str) -> dict[str, str]:
+    """Recorded checksums of the files of a data set (its id) or of released weights (`weights/<id>`), by name.
 
     Raises:
         AdaclipError: the lock file is damaged.
     """
-    return {name: str(facts["sha256"]) for name, facts in _read(lock).get(dataset, {}).items()}
+    return {name: str(facts["sha256"]) for name, facts in _read(lock).get(key, {}).items()}
 
 
-def record(lock: Path, dataset: str, archive: Archive) -> None:
+def record(lock: Path, key: str, archive: Archive) -> None:
     """Record the checksum of a file that was fetched for the first time.
 
     Raises:
@@ -40,12 +41,13 @@ def record(lock: Path, dataset: str, archive: Archive) -> None:
     # Several sets are fetched at once, each by a process of its own.
     with alone(lock.with_name(f".{lock.name}.lock")):
         table = _read(lock)
-        entry = table.setdefault(dataset, {})
+        entry = table.setdefault(key, {})
         facts = {"sha256": archive.sha256, "bytes": archive.size, "url": archive.url}
         known = entry.setdefault(archive.name, facts)
         if known["sha256"] != archive.sha256:
             raise AdaclipError(
-                f"{archive.name} has the SHA-256 {archive.sha256}, but {lock} has recorded {known['sha256']} in the meantime"
+                f"{archive.name} has the SHA-256 {archive.sha256}, but {lock} has recorded {known['sha256']} in the "
+                "meantime"
             )
         text = yaml.safe_dump(dict(sorted(table.items())), sort_keys=False, allow_unicode=True, width=1000)
         write_text(lock, _HEADER + text)

@@ -33,8 +33,8 @@ def gdrive(file: File, session: requests.Session, network: Network) -> Request:
 def locate(file_id: str, session: requests.Session, network: Network) -> str:
     """The address that gives the file.
 
-    Large files are not scanned for viruses; Drive then sends a page with a form to confirm. Its answer holds a token, so
-    that the address does not last.
+    Large files are not scanned for viruses; Drive then sends a page with a form to confirm. Its answer holds a token,
+    so that the address does not last.
 
     Raises:
         SourceError: the file's quota is used up, or it is gone or not public.

@@ -11,13 +11,14 @@ from pathlib import Path
 import requests
 import urllib3
 
+from adaclip.data.fetch.content import ARCHIVE, Content
 from adaclip.data.fetch.network import BROKEN, Network, PassingError, SourceError, ask, patiently, reason_of
 from adaclip.data.fetch.partial import Origin, Partial
 from adaclip.data.sources import File
-from adaclip.system.sniff import HEAD, ends_well, kind_of, kind_of_file, page_title
 from adaclip.errors import AdaclipError
 from adaclip.system.files import sha256_of
 from adaclip.system.progress import progress
+from adaclip.system.sniff import HEAD, kind_of, page_title
 
 #: Bytes that are read at once at most.
 _CHUNK = 1 << 20
@@ -28,7 +29,7 @@ _PAGE = 1 << 16
 def what_page(page: bytes) -> str:
     """What a web page means that came instead of a file, when nothing more is known than its title."""
     title = page_title(page)
-    return "a web page came instead of the archive" + (f" (“{title}”)" if title else "")
+    return "a web page came instead of the file" + (f" (“{title}”)" if title else "")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Request:
         locate: gives the address of this try, which may not last (Google Drive's do not).
         explain: says in words what a web page means that came instead of the file.
         refusal: what to do when the server refuses us (status 401 or 403), or "".
+        content: what the file has to be.
     """
 
     file: File
@@ -48,13 +50,14 @@ class Request:
     locate: Callable[[], str]
     explain: Callable[[bytes], str] = what_page
     refusal: str = ""
+    content: Content = ARCHIVE
 
 
 def download(request: Request, target: Path, network: Network, say: Callable[[str], None]) -> str:
     """Fetch one file, from where an earlier try stopped.
 
     The bytes grow in `<name>.part`, which stays when this fails or is killed; the file gets its name when it is whole,
-    an archive, and what its checksum says.
+    what was asked for, and what its checksum says.
 
     Args:
         request: what to ask for, and how.
@@ -73,7 +76,7 @@ def download(request: Request, target: Path, network: Network, say: Callable[[st
     continued = partial.size > 0
     while True:
         patiently(network, lambda: _continue(request, partial, network, say), say)
-        fault, digest = _check(partial, request.file)
+        fault, digest = _check(partial, request)
         if not fault:
             partial.finish(target)
             return digest
@@ -171,11 +174,10 @@ def _read_head(body: Iterator[bytes], size: int = HEAD) -> bytes:
 def _check_head(head: bytes, body: Iterator[bytes], request: Request) -> None:
     if not head:
         raise PassingError("the answer is empty")
-    kind = kind_of(head)
-    if kind == "html":
+    if kind_of(head) == "html":
         raise SourceError(request.explain(head + _read_head(body, _PAGE - len(head))))
-    if kind is None and len(head) >= HEAD:
-        raise SourceError(f"what comes is no archive (it begins with {head[:16]!r})")
+    if len(head) >= HEAD and not request.content.begins(head):
+        raise SourceError(f"what comes is no {request.content.name} (it begins with {head[:16]!r})")
 
 
 def _check_room(partial: Partial, total: int | None) -> None:
@@ -211,15 +213,12 @@ def _write(partial: Partial, head: bytes, body: Iterator[bytes], total: int | No
             chunk = next(body, b"")
 
 
-def _check(partial: Partial, file: File) -> tuple[str, str]:
+def _check(partial: Partial, request: Request) -> tuple[str, str]:
     """What is wrong with a whole download ("" for nothing), and its SHA-256."""
-    size = partial.size
+    size, file = partial.size, request.file
     if file.size is not None and size != file.size:
         return f"it has {size} bytes, expected {file.size}", ""
     digest = sha256_of(partial.path)
     if file.sha256 is not None:
         return ("" if digest == file.sha256 else f"its SHA-256 is {digest}, expected {file.sha256}"), digest
-    kind = kind_of_file(partial.path)
-    if kind in (None, "html"):
-        return "it is no archive", digest
-    return ("" if ends_well(partial.path, kind) else "its end is missing"), digest
+    return request.content.fault(partial.path), digest

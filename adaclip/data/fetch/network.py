@@ -101,9 +101,7 @@ def ask(
         SourceError: an address that is wrong or refused.
     """
     try:
-        answer = session.get(
-            url, headers=headers, stream=True, timeout=(network.connect_seconds, network.read_seconds)
-        )
+        answer = session.get(url, headers=headers, stream=True, timeout=(network.connect_seconds, network.read_seconds))
     except (requests.exceptions.SSLError, requests.TooManyRedirects, requests.exceptions.InvalidURL) as error:
         raise SourceError(reason_of(error)) from error
     except BROKEN as error:
