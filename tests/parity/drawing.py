@@ -1,18 +1,16 @@
-"""The parameters behind the golden numbers, drawn by name so that no weights need to be stored."""
+"""The model and the batch behind AdaCLIP's golden numbers."""
 
 from __future__ import annotations
 
 import json
-import re
-import zlib
 from pathlib import Path
 
 import numpy as np
-import open_clip
 import torch
 
 import adaclip
 from adaclip.methods.adaclip.model import AdaCLIP
+from tests.parity import drawn
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 NUMBERS = np.load(GOLDEN / "golden.npz")
@@ -20,37 +18,11 @@ META = json.loads(str(NUMBERS["meta_json"]))
 
 
 def draw(name: str, shape: tuple[int, ...]) -> torch.Tensor:
-    seed = zlib.crc32(f"{META['salt']}/{name}".encode())
-    z = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-    if re.search(r"\.?ln_[^.]*\.weight$", name):
-        z = 1 + 0.1 * z
-    elif "static_prompts" in name:
-        z = 0.5 * z
-    elif name in (
-        "token_embedding.weight",
-        "positional_embedding",
-        "visual.positional_embedding",
-        "visual.class_embedding",
-    ):
-        z = 0.1 * z
-    elif name in ("text_projection", "visual.proj"):
-        z = z * shape[0] ** -0.5
-    elif len(shape) >= 2:
-        z = z * float(np.prod(shape[1:])) ** -0.5
-    else:
-        z = 0.02 * z
-    return torch.from_numpy(z.astype(np.float32))
+    return drawn.draw(META["salt"], name, shape, {"static_prompts": 0.5})
 
 
 def write_clip_weights(path: Path) -> None:
-    """A weight file in open_clip's format at the config's own image size."""
-    config = json.loads((GOLDEN / "model_config.json").read_text())
-    clip = open_clip.CLIP(**config)
-    state = {
-        name: value if name == "logit_scale" else draw(name, tuple(value.shape))
-        for name, value in clip.state_dict().items()
-    }
-    torch.save(state, path)
+    drawn.write_clip_weights(path, GOLDEN / "model_config.json", META["salt"])
 
 
 def golden_backbone(weights: Path) -> adaclip.Backbone:
