@@ -7,6 +7,7 @@ import it would load PyTorch, so both are read as text.
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import importlib.util
 from collections.abc import Mapping
@@ -44,6 +45,7 @@ class Architecture:
         text_blocks: of the text tower.
         context: tokens of a sentence, M_max.
         image_size: side of the input that the weights were trained with, in pixels.
+        input_size: side of the input that they are used with, in pixels; None where that is not known.
     """
 
     model: str
@@ -52,6 +54,12 @@ class Architecture:
     text_blocks: int
     context: int
     image_size: int = 224
+    input_size: int | None = None
+
+    @property
+    def grid(self) -> int:
+        """Patches along one side of the input."""
+        return (self.input_size or self.image_size) // self.patch
 
 
 def read_architecture(model: str) -> Architecture:
@@ -99,7 +107,7 @@ def check_backbone(settings: BackboneSettings) -> Architecture:
     if settings.pretrained is not None:
         check_pretrained(settings.model, settings.pretrained)
     check_image_size(architecture, settings.image_size)
-    return architecture
+    return dataclasses.replace(architecture, input_size=settings.image_size)
 
 
 def unsupported(model: str) -> str:

@@ -49,6 +49,8 @@ class Backbone(nn.Module):
             vision_blocks=len(visual.transformer.resblocks),
             text_blocks=len(clip.transformer.resblocks),
             context=int(clip.context_length),
+            image_size=int(visual.image_size[0]),
+            input_size=settings.image_size,
         )
         check_image_size(self.architecture, settings.image_size)
         self.grid = settings.image_size // self.architecture.patch

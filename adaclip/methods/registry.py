@@ -23,6 +23,10 @@ GROUP = "adaclip.methods"
 BUILT_IN = {
     "adaclip": "adaclip.methods.adaclip.card:CARD",
     "untrained": "adaclip.methods.adaclip.card:UNTRAINED",
+    "winclip": "adaclip.methods.winclip.card:CARD",
+    "clip": "adaclip.methods.clip.card:CLIP",
+    "clip_ac": "adaclip.methods.clip.card:CLIP_AC",
+    "clip_adaclip_prompts": "adaclip.methods.clip.card:CLIP_ADACLIP_PROMPTS",
     "random": "adaclip.methods.controls.card:RANDOM",
     "oracle": "adaclip.methods.controls.card:ORACLE",
 }

@@ -57,7 +57,8 @@ def read(kind: type[_T], value: Mapping[str, Any], where: str) -> _T:
     Raises:
         UsageError: naming the place, the fault, and the nearest known key for a wrong one.
     """
-    checked = validate_part(value, schema_of(kind), where)
+    # Python's own callers give tuples where YAML has lists.
+    checked = validate_part({key: _plain(item) for key, item in value.items()}, schema_of(kind), where)
     return kind(**{key: _tuple(item) for key, item in checked.items()})
 
 

@@ -1,0 +1,1 @@
+"""WinCLIP, zero-shot (Jeong et al., CVPR 2023)."""
