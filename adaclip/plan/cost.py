@@ -59,7 +59,7 @@ class Cost:
             low, high = (sum(span[end] for span in self.seconds.values()) for end in (0, 1))
             lines.append(f"cost: about {_hours((low, high))} {self.device}-hours ({', '.join(parts)})")
             methods = [f"{title} {_hours(span)}" for title, span in self.methods.items()]
-            lines.append(f"cost: by method: {', '.join(methods)}")
+            lines.append(f"cost: by method: {'; '.join(methods)}")
             lines += [f"cost: {source}" for source in self.sources]
         return lines
 
