@@ -52,6 +52,10 @@ def unchecked(architecture: Architecture, settings: Any) -> None:
     """The check of a method that runs on every backbone."""
 
 
+def trains_anyway(settings: Any, training: Any) -> None:
+    """The check of a training that always has something to learn."""
+
+
 @dataclass(frozen=True)
 class Card:
     """A method, as data.
@@ -69,6 +73,7 @@ class Card:
         settings: a dataclass of its own parameters, each field made with `adaclip.system.annotated.setting`.
         training: a dataclass derived from `TrainSettings`; None where nothing is trained.
         check: refuses settings that a backbone cannot take (raises `UsageError`), without weights.
+        check_training: refuses settings and a recipe that leave nothing to learn, or do not go together (`UsageError`).
         sentences: every sentence about a class name, to refuse words that the text tower would cut; none where the
             class name is not used.
         features: names of the frozen features that are computed once for a set and stored; `embedding` is all there is.
@@ -90,6 +95,7 @@ class Card:
     settings: type = NoSettings
     training: type[TrainSettings] | None = None
     check: Callable[[Architecture, Any], None] = unchecked
+    check_training: Callable[[Any, Any], None] = trains_anyway
     sentences: Callable[[str], Sequence[str]] | None = None
     features: tuple[str, ...] = ()
     uses_backbone: bool = True

@@ -208,6 +208,11 @@ def _check(experiment: Experiment, registry: Mapping[str, Dataset], data: str) -
         raise UsageError(f"{where}: method {experiment.method} takes no auxiliary data: leave it out")
     if experiment.checkpoint is not None and not learns:
         raise UsageError(f"{where}: method {experiment.method} is not trained: leave checkpoint out")
+    if experiment.train is not None:
+        try:
+            card.check_training(experiment.model, experiment.train)
+        except UsageError as error:
+            raise UsageError(f"{where}: {error}") from None
     selection = experiment.selection
     if selection in experiment.auxiliary:
         raise UsageError(f"{where}: selection on '{selection}', which is auxiliary data: choose another set")

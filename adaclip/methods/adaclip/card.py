@@ -31,6 +31,16 @@ def check(architecture: Architecture, settings: AdaCLIPSettings) -> None:
         )
 
 
+def check_training(settings: AdaCLIPSettings, training: AdaCLIPTraining) -> None:
+    """Refuse a training without parameters.
+
+    Raises:
+        UsageError: no prompts, and projections that stay as they are.
+    """
+    if "none" in (settings.prompt_type, settings.prompt_branch) and training.freeze_projections:
+        raise UsageError("nothing to train: no prompts, and the projections are frozen")
+
+
 _PAPER = "arXiv:2407.15795"
 _CODE = "github.com/caoyunkang/AdaCLIP"
 
@@ -49,6 +59,7 @@ CARD = Card(
     settings=AdaCLIPSettings,
     training=AdaCLIPTraining,
     check=check,
+    check_training=check_training,
     sentences=both_states,
     features=("embedding",),
     fairness=Fairness(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from adaclip.clip.backbone import Backbone, Edit
 from adaclip.errors import UsageError
-from adaclip.methods.adaclip.card import CARD, check
+from adaclip.methods.adaclip.card import CARD, check, check_training
 from adaclip.methods.adaclip.fusion import fuse
 from adaclip.methods.adaclip.prompts import DynamicPrompts, Projections, StaticPrompts, combine
 from adaclip.methods.adaclip.sentences import sentences
@@ -291,12 +291,11 @@ class AdaCLIP(Method):
     def stages(self, settings: TrainSettings) -> list[Stage]:
         """One stage: AdamW on prompts and projections (paper, section 3.4)."""
         assert isinstance(settings, AdaCLIPTraining)
+        check_training(self.settings, settings)
         if settings.freeze_projections:
             self.patch_token_layer.requires_grad_(False)
             self.cls_token_layer.requires_grad_(False)
         learned = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        if not learned:
-            raise UsageError("nothing to train: no prompts, and the projections are frozen")
 
         def loss(shown: Shown) -> dict[str, Tensor]:
             output = self(shown.images, shown.class_names, shown.frozen.get("embedding"))
