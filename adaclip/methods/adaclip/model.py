@@ -20,6 +20,7 @@ from adaclip.methods.adaclip.sentences import sentences
 from adaclip.methods.adaclip.settings import AdaCLIPSettings, AdaCLIPTraining
 from adaclip.methods.base import Method, Prediction
 from adaclip.methods.blocks import FEATURE_BLOCKS, quarters
+from adaclip.methods.interpolation import axis_matrix, enlarge
 from adaclip.methods.losses import training_loss
 from adaclip.methods.released import named_tensors
 from adaclip.methods.stages import Frozen, Shown, Stage, View
@@ -29,13 +30,6 @@ from adaclip.methods.training import TrainSettings
 PREFIX = "clip_model."
 #: CLIP's temperature, fixed.
 SCALE = 100.0
-
-
-def _interpolation(grid: int, size: int) -> Tensor:
-    """(size, grid): one axis of bilinear interpolation with aligned corners."""
-    position = torch.linspace(0, grid - 1, size, dtype=torch.float64)
-    distance = (position[:, None] - torch.arange(grid, dtype=torch.float64)).abs()
-    return (1 - distance).clamp(min=0).float()
 
 
 @dataclass(frozen=True)
@@ -124,7 +118,7 @@ class AdaCLIP(Method):
         self.patch_token_layer = Projections(FEATURE_BLOCKS, width, dim)
         self.cls_token_layer = Projections(1, dim, dim)
         self.interpolation: Tensor  # (S, g)
-        matrix = _interpolation(backbone.grid, backbone.image_size)
+        matrix = axis_matrix(backbone.grid, backbone.image_size)
         self.register_buffer("interpolation", matrix, persistent=False)
         self.to(backbone.device)
 
@@ -252,15 +246,12 @@ class AdaCLIP(Method):
         """P(abnormal) of every pixel from the mean of the given logits, (batch, L, 2) each -> (batch, S, S).
 
         Softmax over two states is the sigmoid of their difference, and interpolation is linear, so one map of
-        differences is interpolated instead of all logits. Bilinear interpolation with aligned corners is a product
-        with one matrix from each side, whose gradient is the same from run to run on a GPU too.
+        differences is interpolated instead of all logits.
         """
         difference = torch.stack([logits[..., 1] - logits[..., 0] for logits in patch_logits]).mean(dim=0)
         grid = self.backbone.grid
         square = difference.reshape(-1, grid, grid)  # (batch, g, g)
-        # Under autocast the products would be rounded to 8 bits of mantissa or 11, and the ranking of pixels with them.
-        with torch.autocast(square.device.type, enabled=False):
-            return (self.interpolation @ square @ self.interpolation.T).sigmoid()
+        return enlarge(square, self.interpolation).sigmoid()
 
     def training_maps(self, output: Output) -> list[Tensor]:
         """P(abnormal) of every pixel for each feature block by itself, (batch, S, S) each."""
