@@ -24,6 +24,7 @@ BUILT_IN = {
     "adaclip": "adaclip.methods.adaclip.card:CARD",
     "untrained": "adaclip.methods.adaclip.card:UNTRAINED",
     "winclip": "adaclip.methods.winclip.card:CARD",
+    "april_gan": "adaclip.methods.april_gan.card:CARD",
     "clip": "adaclip.methods.clip.card:CLIP",
     "clip_ac": "adaclip.methods.clip.card:CLIP_AC",
     "clip_adaclip_prompts": "adaclip.methods.clip.card:CLIP_ADACLIP_PROMPTS",

@@ -1,0 +1,1 @@
+"""APRIL-GAN, zero-shot (Chen, Han and Zhang, VAND 2023)."""
