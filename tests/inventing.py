@@ -218,7 +218,7 @@ def _invent_pictures(
     pixel = {category: {**curve, **regions} for category in categories_of(dataset)} if has["pixel"] else {}
     _json(folder / "curves.json", {"image": curve if has["image"] else None, "pixel": pixel})
     chosen = list(range(min(6, len(rows))))
-    maps = np.stack([np.full((SIDE, SIDE), scores[index], np.float16) for index in chosen])
+    maps = np.stack([np.full((SIDE, SIDE), scores[index], np.float32) for index in chosen])
     np.savez_compressed(
         folder / "panels.npz",
         image=np.array([rows[index].image for index in chosen]),
@@ -227,4 +227,5 @@ def _invent_pictures(
         score=np.array([scores[index] for index in chosen]),
         role=np.array([("best", "worst", "sample")[place % 3] for place in range(len(chosen))]),
         maps=maps,
+        range=np.array((0.0, 1.0)),
     )

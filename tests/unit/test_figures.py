@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -247,6 +248,23 @@ def test_histograms_hold_every_image(results: Results) -> None:
     # Each kind's bins make 100 %; those of TN3K are anomalous alone.
     assert len(axes.collections) == 2
     assert len(next(ax for ax in figure.axes if ax.get_title() == "TN3K").collections) == 1
+
+
+def test_the_axis_of_a_histogram_says_from_where_to_where_scores_run(results: Results, tmp_path: Path) -> None:
+    """Scores of a method without any scale: far from [0, 1], and negative."""
+    shutil.copytree(results.root.parent, tmp_path / "copy")
+    copied = Results(tmp_path / "copy" / "results" / "plan.json")
+    for found in copied.of(copied.by_name["transfer_btad"], "mvtec"):
+        frame = pd.read_csv(found.folder / "scores.csv")
+        frame["anomaly_score"] = 40 * frame["anomaly_score"] - 90
+        frame.loc[0, "anomaly_score"] = -90.5
+        frame.loc[1, "anomaly_score"] = 12.25
+        frame.to_csv(found.folder / "scores.csv", index=False)
+    figure = histograms.draw(copied, "transfer_btad").figure
+    axes = next(ax for ax in figure.axes if ax.get_title() == "MVTec AD")
+    assert axes.get_xticks().tolist() == pytest.approx([-90.5, 12.25])
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["-90.5", "12.2"]
+    assert axes.get_xlim()[0] <= -90.5 < 12.25 <= axes.get_xlim()[1]
 
 
 def test_training_shows_the_mean_loss_of_each_run(results: Results) -> None:
