@@ -1,4 +1,4 @@
-"""The training loss (paper, equation 5): focal on image scores, focal and Dice on anomaly maps."""
+"""Losses that methods share: focal and Dice on anomaly maps; AdaCLIP's own adds focal on image scores."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def training_loss(
     with_pixels: Tensor | None = None,
     dice_over: DiceOver = "rows",
 ) -> Loss:
-    """The loss of a batch.
+    """AdaCLIP's loss of a batch (its paper, equation 5).
 
     Args:
         score: image-level P(abnormal), (batch,).
@@ -85,17 +85,29 @@ def training_loss(
         with_pixels: (batch,) bool, the samples that count in the pixel losses; None for all.
         dice_over: see `dice_loss`.
     """
-    image = focal_loss(score, labels)
-    focal = dice = torch.zeros((), device=score.device)
+    focal, dice = pixel_losses(maps, masks, with_pixels, dice_over)
+    return Loss(focal_loss(score, labels), focal, dice)
+
+
+def pixel_losses(
+    maps: Sequence[Tensor], masks: Tensor, with_pixels: Tensor | None = None, dice_over: DiceOver = "rows"
+) -> tuple[Tensor, Tensor]:
+    """Focal loss, and Dice losses of both states, summed over the feature blocks; 0 where no sample counts.
+
+    Args:
+        maps: for each feature block P(abnormal), (batch, S, S).
+        masks: (batch, S, S), 0 or 1.
+        with_pixels: (batch,) bool, the samples that count; None for all.
+        dice_over: see `dice_loss`.
+    """
     if with_pixels is not None:
         masks = masks[with_pixels]
         maps = [block[with_pixels] for block in maps]
-    if len(masks):
-        focal = torch.stack([focal_loss(block, masks) for block in maps]).sum()
-        dice = torch.stack(
-            [
-                dice_loss(block, masks, dice_over) + dice_loss(1 - block, 1 - masks.to(block.dtype), dice_over)
-                for block in maps
-            ]
-        ).sum()
-    return Loss(image, focal, dice)
+    if not len(masks):
+        return torch.zeros((), device=masks.device), torch.zeros((), device=masks.device)
+    focal = torch.stack([focal_loss(block, masks) for block in maps]).sum()
+    dice = [
+        dice_loss(block, masks, dice_over) + dice_loss(1 - block, 1 - masks.to(block.dtype), dice_over)
+        for block in maps
+    ]
+    return focal, torch.stack(dice).sum()
