@@ -28,6 +28,7 @@ BUILT_IN = {
     "clip": "adaclip.methods.clip.card:CLIP",
     "clip_ac": "adaclip.methods.clip.card:CLIP_AC",
     "clip_adaclip_prompts": "adaclip.methods.clip.card:CLIP_ADACLIP_PROMPTS",
+    "anomalyclip": "adaclip.methods.anomalyclip.card:CARD",
     "random": "adaclip.methods.controls.card:RANDOM",
     "oracle": "adaclip.methods.controls.card:ORACLE",
 }

@@ -1,0 +1,1 @@
+"""AnomalyCLIP (Zhou et al., ICLR 2024)."""
