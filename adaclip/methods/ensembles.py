@@ -57,4 +57,5 @@ class Ensemble:
         for name in dict.fromkeys(class_names):
             if name not in self._known:
                 self._known[name] = F.normalize(self.means(name), dim=-1)
-        return torch.stack([self._known[name] for name in class_names]).to(self._backbone.device)
+        # The backbone may have moved since some of the names came first.
+        return torch.stack([self._known[name].to(self._backbone.device) for name in class_names])

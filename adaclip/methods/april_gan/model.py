@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from adaclip.clip.backbone import Backbone
 from adaclip.errors import AdaclipError
 from adaclip.methods.april_gan.card import CARD, blocks_read
-from adaclip.methods.april_gan.sentences import NORMAL_STATES, TEMPLATES, both_states
+from adaclip.methods.april_gan.sentences import sentences
 from adaclip.methods.april_gan.settings import AprilGANSettings, AprilGANTraining
 from adaclip.methods.base import Method, Prediction
+from adaclip.methods.ensembles import Ensemble
 from adaclip.methods.interpolation import axis_matrix, enlarge
 from adaclip.methods.losses import dice_loss, focal_loss
 from adaclip.methods.released import named_tensors
@@ -75,8 +76,7 @@ class AprilGAN(Method):
         self.interpolation: Tensor  # (S, g)
         matrix = axis_matrix(backbone.grid, backbone.image_size)
         self.register_buffer("interpolation", matrix, persistent=False)
-        # 420 sentences a class name, and nothing in them is learned.
-        self._known_text: dict[str, Tensor] = {}
+        self._ensemble = Ensemble(backbone, sentences, normalise_sentences=True)
         self.to(backbone.device)
 
     @property
@@ -86,27 +86,9 @@ class AprilGAN(Method):
 
     # What is frozen.
 
-    @torch.no_grad()
-    def sentence_features(self, class_name: str) -> Tensor:
-        """Text features of every sentence of a class name, normal ones first, not normalised: (420, E), float32."""
-        device = self.backbone.device
-        tokens = self.backbone.tokenize(both_states(class_name)).to(device)
-        with torch.autocast(device.type, enabled=False):
-            return self.backbone.encode_text(tokens).float()
-
-    @torch.no_grad()
     def text(self, class_names: Sequence[str]) -> Tensor:
-        """Text features (names, E, 2), columns normal and abnormal, L2-normalised; kept by class name.
-
-        Each sentence is normalised, the sentences of a state averaged, and the mean normalised.
-        """
-        for name in dict.fromkeys(class_names):
-            if name not in self._known_text:
-                features = F.normalize(self.sentence_features(name), dim=-1)  # (420, E)
-                normals = len(NORMAL_STATES) * len(TEMPLATES)
-                states = torch.stack([features[:normals].mean(dim=0), features[normals:].mean(dim=0)], dim=-1)
-                self._known_text[name] = F.normalize(states, dim=0)  # (E, 2)
-        return torch.stack([self._known_text[name].to(self.backbone.device) for name in class_names])
+        """Text features (names, E, 2), columns normal and abnormal, L2-normalised; kept by class name."""
+        return self._ensemble(class_names).mT
 
     @torch.no_grad()
     def frozen(self, images: Tensor) -> Frozen:
