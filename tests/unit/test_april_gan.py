@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 import adaclip
+from adaclip.clip.settings import BackboneSettings
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.methods.april_gan.card import CARD
 from adaclip.methods.april_gan.model import AprilGAN
@@ -17,6 +19,8 @@ from adaclip.methods.april_gan.sentences import sentences
 from adaclip.methods.april_gan.settings import AprilGANTraining
 from adaclip.methods.registry import find_card
 from adaclip.methods.stages import Shown
+from adaclip.runs.checkpoint import load_model
+from adaclip.runs.train import Source, train
 
 NAMES = ["bolt", "metal_nut", "bolt"]
 PATH = Path("released.pth")
@@ -214,3 +218,54 @@ def test_another_number_of_blocks_is_refused(tiny):
         match=r"^released\.pth has 2 linear layers, but 4 feature blocks \(2, 4, 6, 8\) are read: give feature_blocks",
     ):
         make(tiny).from_released(content, PATH)
+
+
+def trained(manifest: Path, out: Path, **options: object) -> tuple[AprilGAN, list[dict[str, str]]]:
+    settings = AprilGANTraining(epochs=3, batch_size=4, mosaic_sets=("toy",), mosaic_probability=0.3)
+    train(
+        "run",
+        "april_gan",
+        BackboneSettings("tiny", image_size=56, activation="gelu", positions="bicubic_antialias"),
+        CARD.settings(),
+        settings,
+        seed=0,
+        auxiliary=[Source(manifest)],
+        choose=None,
+        out=out / "checkpoint.safetensors",
+        history=out / "history.csv",
+        cost=out / "cost.json",
+        device=torch.device("cpu"),
+        **options,  # type: ignore[arg-type]
+    )
+    method, provenance = load_model(out / "checkpoint.safetensors")
+    assert isinstance(method, AprilGAN)
+    assert provenance["method"] == "april_gan"
+    with (out / "history.csv").open() as stream:
+        return method, list(csv.DictReader(stream))
+
+
+def test_it_is_trained_by_the_one_loop_with_or_without_kept_features(prepared, tmp_path):
+    manifest = prepared("toy")
+    method, history = trained(manifest, tmp_path / "plain")
+    assert {"loss_focal", "loss_dice"} < history[0].keys()
+    losses = [float(row["loss"]) for row in history]
+    assert losses[2] < losses[0]
+    kept, same = trained(manifest, tmp_path / "kept", cache=1.0)
+    assert [float(row["loss"]) for row in same] == pytest.approx(losses, rel=1e-5)
+    for name, value in method.state_dict().items():
+        torch.testing.assert_close(kept.state_dict()[name], value, rtol=0, atol=1e-5)
+
+
+def test_a_released_file_is_loaded_like_any_other(tiny, tmp_path):
+    method, path = make(tiny), tmp_path / "released.pth"
+    adaclip.save_checkpoint(method, path)
+    found, provenance = load_model(path, backbone=tiny.settings, method="april_gan")
+    assert provenance == {}
+    assert all(torch.equal(found.state_dict()[name], value) for name, value in method.state_dict().items())
+    two, path = make(tiny, feature_blocks=(2, 4)), tmp_path / "two.pth"
+    adaclip.save_checkpoint(two, path)
+    with pytest.raises(AdaclipError, match=r"two\.pth has 2 linear layers, but 4 feature blocks"):
+        load_model(path, backbone=tiny.settings, method="april_gan")
+    found, _ = load_model(path, backbone=tiny.settings, method="april_gan", settings={"feature_blocks": [2, 4]})
+    assert isinstance(found, AprilGAN)
+    assert found.feature_blocks == (2, 4)

@@ -56,7 +56,6 @@ CARD = Card(
     training=AprilGANTraining,
     check=check,
     sentences=both_states,
-    features=("embedding",),
     fairness=Fairness(
         trained_on=Fact("the test split of MVTec AD, or of VisA", _CODE),
         class_names=Fact("the sets' own, unchanged", _CODE),
