@@ -1,4 +1,4 @@
-"""Verbs of released weights: list, fetch, simulate."""
+"""Verbs of released weights: list, fetch, simulate, docs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from adaclip.cli.common import verb
 from adaclip.cli.start import start_model
+
+_DATA = "the data folder (default: %(default)s)"
 
 
 def add_weights(verbs: Any) -> None:
@@ -65,8 +67,16 @@ def add_weights(verbs: Any) -> None:
     simulate.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     simulate.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the drawing (default: %(default)s)")
 
-
-_DATA = "the data folder (default: %(default)s)"
+    docs = verb(
+        parts,
+        "docs",
+        _docs,
+        "write what the table of released weights knows into the page about them",
+        "Only the marked block of the page is replaced.",
+    )
+    docs.add_argument(
+        "--out", type=Path, default=Path("docs/weights.md"), metavar="FILE", help="(default: %(default)s)"
+    )
 
 
 def _list(arguments: argparse.Namespace) -> None:
@@ -113,3 +123,11 @@ def _simulate(arguments: argparse.Namespace) -> None:
 
     for path in simulate_release(wanted, arguments.out, backbone or wanted.backbone, seed=arguments.seed):
         print(path)
+
+
+def _docs(arguments: argparse.Namespace) -> None:
+    from adaclip.data.weights import load_weights
+    from adaclip.data.weights_page import write_weights_page
+
+    if write_weights_page(load_weights().values(), arguments.out):
+        print(f"changed {arguments.out}")

@@ -1,4 +1,4 @@
-"""Whether a data folder still holds what was fetched and prepared."""
+"""Whether a data folder still holds what was fetched and prepared, released weights too."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import os
 import subprocess
 from pathlib import Path
 
-from adaclip.system import records
 from adaclip.data.fetched import NOTE, read_note
 from adaclip.data.manifest import SUMMED, SUMS, read_manifest, read_sums
+from adaclip.data.weights import FOLDER as WEIGHTS
 from adaclip.errors import AdaclipError
+from adaclip.system import records
 from adaclip.system.faults import Checked, Fault, digest_of
 from adaclip.system.files import read_json
 from adaclip.system.pool import each
@@ -22,7 +23,7 @@ def verify_data(data: Path, jobs: int | None = None) -> Checked:
     """Compare prepared sets with their checksums, and what was fetched with its receipts.
 
     Args:
-        data: the data folder, with `prepared`, `raw` and `mirror`.
+        data: the data folder, with `prepared`, `raw`, `mirror` and `weights`.
         jobs: processes that read; default one for each core.
 
     Raises:
@@ -126,14 +127,16 @@ def _verify_fetched(data: Path, jobs: int | None) -> Checked:
         elif fault:
             found.faults.append(Fault(path, f"damaged: {fault}", _made_with(data, path)))
     faulty = {fault.path for fault in found.faults}
-    for folder in _folders(data / "raw"):
+    for folder in [*_folders(data / "raw"), *_folders(data / WEIGHTS)]:
         if folder / NOTE in faulty:
             continue
         for archive in read_note(folder):
             path = folder / archive.name
             digest = digest_of(path)
             found.files += 1
-            if digest == "":
+            if digest == "" and folder.parent.name == WEIGHTS:
+                found.faults.append(Fault(path, "missing", _made_with(data, path)))
+            elif digest == "":
                 found.notes.append(f"{path}: {GONE}")
             elif digest != archive.sha256:
                 what = f"damaged: its SHA-256 is not that of {folder / NOTE}"
@@ -142,8 +145,12 @@ def _verify_fetched(data: Path, jobs: int | None) -> Checked:
 
 
 def _made_with(data: Path, path: Path) -> tuple[Path, ...]:
-    """What has to go too so that a set is drawn, fetched and prepared again, and comes out with the same receipts."""
+    """What has to go too so that a set is drawn, fetched and prepared again, or weights are fetched again, and comes
+    out with the same receipts.
+    """
     parts = path.relative_to(data).parts
+    if parts[0] == WEIGHTS and len(parts) > 2:
+        return (data / WEIGHTS / f"{parts[1]}{NOTE}",)
     if parts[0] not in ("raw", "mirror") or len(parts) < 2:
         return ()
     name = parts[1].removesuffix(NOTE)
@@ -166,7 +173,7 @@ def _listed(receipt: Path, folder: Path) -> list[Path]:
 def _prepared(data: Path, path: Path) -> bool:
     """Whether the set of a fetched or drawn file is prepared, so that the file is no longer needed."""
     made = _made_with(data, path)
-    return bool(made) and made[-1].is_file()
+    return bool(made) and made[-1].name == "manifest.csv" and made[-1].is_file()
 
 
 def _is_versioned(path: Path) -> bool:
