@@ -64,6 +64,7 @@ def add_weights(verbs: Any) -> None:
     simulate.add_argument(
         "--backbone", metavar="SETTINGS", help="backbone settings (default: what the release was trained with)"
     )
+    simulate.add_argument("--model", metavar="SETTINGS", help="settings of the method (default: those of the release)")
     simulate.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     simulate.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the drawing (default: %(default)s)")
 
@@ -114,14 +115,17 @@ def _fetch(arguments: argparse.Namespace) -> None:
 def _simulate(arguments: argparse.Namespace) -> None:
     from adaclip.clip.settings import BackboneSettings
     from adaclip.data.weights import release
-    from adaclip.system.settings import as_dict, read_settings
+    from adaclip.system.settings import as_dict, read_mapping, read_settings
 
     wanted = release(arguments.id)
-    backbone = arguments.backbone and as_dict(read_settings(BackboneSettings, "backbone", arguments.backbone))
+    backbone = None
+    if arguments.backbone:
+        backbone = as_dict(read_settings(BackboneSettings, "backbone", arguments.backbone))
+    model = read_mapping(arguments.model, "model settings") if arguments.model else None
     start_model(arguments)
     from adaclip.runs.simulate_release import simulate_release
 
-    for path in simulate_release(wanted, arguments.out, backbone or wanted.backbone, seed=arguments.seed):
+    for path in simulate_release(wanted, arguments.out, backbone, model, seed=arguments.seed):
         print(path)
 
 

@@ -20,7 +20,12 @@ from adaclip.system.settings import settings
 
 
 def simulate_release(
-    release: Release, out: Path, backbone: Mapping[str, Any] | None = None, *, seed: int = 0
+    release: Release,
+    out: Path,
+    backbone: Mapping[str, Any] | None = None,
+    model: Mapping[str, Any] | None = None,
+    *,
+    seed: int = 0,
 ) -> list[Path]:
     """Draw the files of a release, as a mirror that `adaclip weights fetch` takes.
 
@@ -31,18 +36,19 @@ def simulate_release(
         release: which; its method and its settings decide the parameters.
         out: folder for the files; others in it stay.
         backbone: backbone settings, usually of a small one; None for the release's own.
+        model: settings of the method beside the release's, where a small backbone needs others.
         seed: of the method's initial parameters; equal seeds give equal bytes.
 
     Returns:
         The files.
 
     Raises:
-        UsageError: an unknown method, or a backbone that it cannot take.
+        UsageError: an unknown method, or a backbone or settings that it cannot take.
         AdaclipError: the method has no released layout, or not with these files, or the folder cannot be written.
     """
     card = find_card(release.method)
     chosen = settings(BackboneSettings, backbone or release.backbone)
-    method = make_method(card, resolved(card, chosen, "reference"), release.settings, seed=seed)
+    method = make_method(card, resolved(card, chosen, "reference"), {**release.settings, **(model or {})}, seed=seed)
     content = method.to_released({name: value.detach() for name, value in method.state_dict().items()})
     files = {release.files[0]: content} if len(release.files) == 1 else content
     if not isinstance(files, Mapping) or set(files) != set(release.files):

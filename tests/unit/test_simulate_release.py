@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,19 +18,22 @@ from adaclip.runs.checkpoint import load_model
 from adaclip.runs.simulate_release import simulate_release
 
 TINY = {"model": "tiny", "pretrained": None, "image_size": 56}
+BACKBONE = BackboneSettings("tiny", None, 56)
+#: What the tiny towers of 8 and 4 blocks need by method.
+SETTINGS: dict[str, dict[str, Any]] = {"anomalyclip": {"dpam_blocks": 4}}
 
 
 @pytest.mark.parametrize("one", load_weights().values(), ids=lambda one: one.id)
 def test_drawn_fetched_and_loaded(one: Release, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mirror, data = str(tmp_path / "mirror"), str(tmp_path / "data")
-    arguments = ["--backbone", json.dumps(TINY), "--seed", "5", "--out", mirror]
+    chosen = SETTINGS.get(one.method, {})
+    arguments = ["--backbone", json.dumps(TINY), "--model", json.dumps(chosen), "--seed", "5", "--out", mirror]
     assert main(["weights", "simulate", one.id, *arguments]) == 0
     assert capsys.readouterr().out.split() == [f"{mirror}/{name}" for name in one.files]
     assert main(["weights", "fetch", one.id, "--mirror", mirror, "--data", data]) == 0
     assert is_simulated(one, data)
-    loaded, _ = load_model(path_of(one, data), backbone=BackboneSettings("tiny", None, 56), method=one.method)
-    drawn = load_method(one.method, "tiny", image_size=56, seed=5)
-    # The backbone's seed is another matter than that of the method's parameters.
+    loaded, _ = load_model(path_of(one, data), backbone=BACKBONE, method=one.method, settings=chosen)
+    drawn = load_method(one.method, "tiny", image_size=56, seed=5, **chosen)
     assert loaded.state_dict().keys() == drawn.state_dict().keys()
     assert all(bool((loaded.state_dict()[name] == value).all()) for name, value in drawn.state_dict().items())
 
@@ -41,16 +46,13 @@ def test_equal_seeds_give_equal_bytes(tmp_path: Path) -> None:
     assert first == again != other
 
 
-def test_files_of_another_method_are_not_taken_for_it(tmp_path: Path) -> None:
-    """One id of each method, loaded as each other method."""
-    ids = {one.method: one for one in load_weights().values()}
-    for one in ids.values():
-        simulate_release(one, tmp_path / one.id, TINY)
-    for method in ids:
-        for other, one in ids.items():
-            if other != method:
-                with pytest.raises(AdaclipError) as caught:
-                    load_model(
-                        tmp_path / one.id / one.files[0], backbone=BackboneSettings("tiny", None, 56), method=method
-                    )
-                assert "\n" not in str(caught.value)
+METHODS = {one.method: one for one in load_weights().values()}
+
+
+@pytest.mark.parametrize(("method", "other"), itertools.permutations(METHODS, 2))
+def test_a_file_of_another_method_is_refused(method: str, other: str, tmp_path: Path) -> None:
+    (path,) = simulate_release(METHODS[other], tmp_path, TINY, SETTINGS.get(other))
+    with pytest.raises(AdaclipError) as caught:
+        load_model(path, backbone=BACKBONE, method=method, settings=SETTINGS.get(method))
+    assert str(caught.value).startswith(f"{path} ")
+    assert "\n" not in str(caught.value)
