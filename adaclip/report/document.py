@@ -16,7 +16,7 @@ from adaclip.errors import AdaclipError
 from adaclip.system.files import read_json, write_json
 
 Kind = Literal["text", "number", "percent"]
-Section = Literal["paper", "measured", "leaderboard", "data", "audit", "cost"]
+Section = Literal["paper", "methods", "measured", "leaderboard", "data", "audit", "cost"]
 _T = TypeVar("_T")
 
 

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from adaclip.report import series
+from adaclip.report.mains import mains
+from adaclip.report.methods import is_control, learns
+from adaclip.report.protocol import sigmas_differ
 
 #: Tables that every run has, whatever its plan asks for.
 TABLES = ("results", "averages", "categories", "seeds", "data", "cost")
 LEADERBOARD = "leaderboard"
+#: Tables of the methods, each where the plan has what it is about; see `method_tables`.
+COMPARISON, BY_PROTOCOL, FAIRNESS = "comparison", "protocols", "fairness"
 REPRODUCTION = "reproduction"
 #: Metrics of heat maps.
 MAPPED = (("image", "auroc"), ("image", "f1_max"), ("pixel", "auroc"), ("pixel", "f1_max"), ("pixel", "aupro"))
@@ -23,9 +28,25 @@ MAPPED_EXPERIMENTS = 20
 def table_names(plan: Mapping[str, Any]) -> list[str]:
     """File names of all tables of a plan (`results/plan.json`), with the index for the page."""
     paper = [table["name"] for table in plan["tables"]]
-    others = [*([REPRODUCTION] if compared(plan) else []), *TABLES, LEADERBOARD]
+    others = [*([REPRODUCTION] if compared(plan) else []), *method_tables(plan), *TABLES, LEADERBOARD]
     names = [f"{stem}.{suffix}" for stem in paper for suffix in ("csv", "md", "tex")]
     return [*names, *(f"{stem}.{suffix}" for stem in others for suffix in ("csv", "md")), "index.json"]
+
+
+def method_tables(plan: Mapping[str, Any]) -> list[str]:
+    """Names of the tables of the methods that a plan has something for, in the order of the page."""
+    wanted = {COMPARISON: bool(mains(plan)), BY_PROTOCOL: sigmas_differ(plan), FAIRNESS: bool(judged_methods(plan))}
+    return [name for name, has in wanted.items() if has]
+
+
+def judged_methods(plan: Mapping[str, Any]) -> list[str]:
+    """Ids of the methods whose facts of fairness are told: no control, and nothing that is untrained on purpose."""
+    used = {experiment["method"] for experiment in plan["experiments"] if not is_control(experiment)}
+    return [
+        name
+        for name, facts in plan["methods"].items()
+        if name in used and (facts["fairness"] is not None or facts["kind"] != "untrained")
+    ]
 
 
 def metric_names(plan: Mapping[str, Any]) -> list[str]:
@@ -66,7 +87,7 @@ def wanted_figures(plan: Mapping[str, Any]) -> list[Wanted]:
     ]
     if not series.transfer(plan):
         found = [one for one in found if one.kind != "transfer"]
-    if not any(experiment["method"] == "adaclip" for experiment in plan["experiments"]):
+    if not any(map(learns, plan["experiments"])):
         found = [one for one in found if not one.kind.startswith("training")]
     missing = {"image", "pixel"} - series.levels(plan)
     found = [one for one in found if one.kind not in LEVELLED or missing.isdisjoint(one.about)]

@@ -19,8 +19,6 @@ from adaclip.system.files import read_json
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Methods that prove the metrics and take no part in ranks: a random score, and the ground truth itself.
-CONTROLS = ("random", "oracle")
 #: Stands wherever images were drawn.
 SIMULATED = "§"
 
@@ -160,7 +158,8 @@ class Results:
         return found
 
     def _read(self, path: Path, experiment: Mapping[str, Any], seed: int, name: str) -> dict[str, Any]:
-        metrics = read_metrics(path, {"set": name, "run": experiment["run"], "seed": seed})
+        protocol = self.plan["evaluation"]["protocol"]
+        metrics = read_metrics(path, {"set": name, "run": experiment["run"], "seed": seed, "protocol": protocol})
         check_images(path, metrics, Path(self.sets[name]["manifest"]))
         return metrics
 
@@ -173,7 +172,7 @@ class Results:
 
     def of(self, experiment: Mapping[str, Any], name: str) -> list[Evaluation]:
         """The evaluations of an experiment on a set, one for each seed."""
-        return self._by_experiment.get((experiment["name"], name), [])
+        return self._evaluated(str(experiment["name"]), name)
 
     def measured(self, experiment: str, name: str, level: str, metric: str, category: str = "") -> Measured:
         """A figure over the seeds.
@@ -186,7 +185,7 @@ class Results:
             category: of the set, or "" for the mean over its categories.
         """
         values, reason = [], ""
-        for found in self._by_experiment.get((experiment, name), []):
+        for found in self._evaluated(experiment, name):
             value = _value(found.metrics, category, level, metric)
             if value is None:
                 reason = reason or _reason(found.metrics, category, level, metric)
@@ -196,9 +195,27 @@ class Results:
             return Measured(tuple(values))
         return Measured(reason=reason or f"{experiment} is not evaluated on {name}")
 
+    def under(self, protocol: str, experiment: str, name: str, metric: str) -> Measured:
+        """A pixel figure over the seeds under one of the two protocols, whichever the plan's is.
+
+        Args:
+            protocol: published or common.
+            experiment: its name.
+            name: the set.
+            metric: such as auroc.
+        """
+        found = [
+            entry.metrics["protocols"][protocol]["mean"]["pixel"][metric] for entry in self._evaluated(experiment, name)
+        ]
+        values = tuple(value for value in found if value is not None)
+        return Measured(values, "" if values else self.measured(experiment, name, "pixel", metric).reason)
+
+    def _evaluated(self, experiment: str, name: str) -> list[Evaluation]:
+        return self._by_experiment.get((experiment, name), [])
+
     def categories(self, experiment: str, name: str) -> list[str]:
         """Categories of a set as an experiment found them; none where it is not evaluated."""
-        found = self._by_experiment.get((experiment, name), [])
+        found = self._evaluated(experiment, name)
         return list(found[0].metrics["categories"]) if found else []
 
     def counts(self, experiment: str, name: str) -> tuple[int, int]:

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adaclip.report.mains import first_on, mains
+from adaclip.report.methods import Experiment, compared_methods, is_control, is_trained, learns, title_of
+
 #: So many experiments can be told apart in one picture; of more, each method has one line.
 MANY = 6
 #: The label that a level's metrics need.
 LABELS = {"image": "image", "pixel": "mask"}
-#: Methods that figures compare, and what they are called where each has one line.
-METHODS = {"adaclip": "AdaCLIP", "untrained": "AdaCLIP, untrained", "clip": "plain CLIP"}
-
-Experiment = Mapping[str, Any]
+#: What a checkpoint is made of, besides its auxiliary data.
+SETTINGS = ("method", "backbone", "preset", "model", "train")
 
 
 @dataclass(frozen=True)
@@ -59,29 +60,20 @@ class Configuration:
 
 def series(plan: Mapping[str, Any]) -> list[Series]:
     """Each experiment where they are few, or else, for each method, the first experiment that has a set."""
-    compared = [experiment for experiment in plan["experiments"] if experiment["method"] in METHODS]
+    compared = [experiment for experiment in plan["experiments"] if not is_control(experiment)]
     if len(compared) <= MANY:
         every = [Series(e["name"], e["title"], dict.fromkeys(e["evaluate"], e)) for e in compared]
     else:
         every = [
-            Series(method, title, first_on([e for e in compared if e["method"] == method]))
-            for method, title in METHODS.items()
+            Series(method, title_of(plan, method), first_on([e for e in compared if e["method"] == method]))
+            for method in compared_methods(plan)
         ]
     return [found for found in every if found.by_set]
 
 
-def first_on(experiments: Iterable[Experiment]) -> dict[str, Experiment]:
-    """The first of some experiments that is evaluated on a set, by set."""
-    first: dict[str, Experiment] = {}
-    for experiment in experiments:
-        for name in experiment["evaluate"]:
-            first.setdefault(name, experiment)
-    return first
-
-
 def shown(plan: Mapping[str, Any]) -> dict[str, Experiment]:
     """The experiment whose pictures are shown, by set: the first trained one that has it, or else the first at all."""
-    trained = [experiment for experiment in plan["experiments"] if experiment["method"] == "adaclip"]
+    trained = [experiment for experiment in plan["experiments"] if is_trained(experiment)]
     first = first_on([*trained, *plan["experiments"]])
     return {name: first[name] for name in plan["sets"] if name in first}
 
@@ -100,8 +92,8 @@ def transfer(plan: Mapping[str, Any]) -> dict[str, list[Experiment]]:
     """
     groups: dict[str, dict[str, list[Experiment]]] = {}
     for experiment in plan["experiments"]:
-        if experiment["method"] == "adaclip" and len(experiment["auxiliary"]) == 1:
-            key = json.dumps([experiment["backbone"], experiment["model"], experiment["train"]], sort_keys=True)
+        if learns(experiment) and len(experiment["auxiliary"]) == 1:
+            key = json.dumps([experiment[part] for part in SETTINGS], sort_keys=True)
             groups.setdefault(key, {}).setdefault(experiment["auxiliary"][0], []).append(experiment)
     largest = max(groups.values(), key=len, default={})
     return {name: largest[name] for name in plan["sets"] if name in largest} if len(largest) > 1 else {}
@@ -114,12 +106,13 @@ def several_categories(plan: Mapping[str, Any]) -> list[str]:
 
 
 def configurations(plan: Mapping[str, Any]) -> list[Configuration]:
-    """What can be compared over the same sets: rows of tables, points of curves, and single experiments.
+    """What can be compared over the same sets: methods, rows of tables, points of curves, and single experiments.
 
     Those are kept that share enough sets, without repeats.
     """
     by_name = {experiment["name"]: experiment for experiment in plan["experiments"]}
     groups: list[tuple[str, tuple[Experiment, ...]]] = [
+        *((main.title, main.experiments) for main in mains(plan)),
         *((row["title"], _members(row, by_name)) for table in plan["tables"] for row in table["rows"]),
         *(
             (f"{curve['title']} = {point['value']}", _members(point, by_name))
@@ -132,9 +125,9 @@ def configurations(plan: Mapping[str, Any]) -> list[Configuration]:
     groups += [(e["title"], (e,)) for e in plan["experiments"] if e["name"] not in placed]
     found: dict[tuple[str, ...], Configuration] = {}
     for title, members in groups:
-        if members and all(experiment["method"] in METHODS for experiment in members):
+        if members and not any(map(is_control, members)):
             runs = tuple(sorted({experiment["run"] for experiment in members}))
-            candidate = Configuration(_group(members), title, members)
+            candidate = Configuration(_group(plan, members), title, members)
             if runs not in found or len(found[runs].sets) < len(candidate.sets):
                 found[runs] = candidate
     every = list(found.values())
@@ -156,9 +149,9 @@ def _members(row: Mapping[str, Any], by_name: Mapping[str, Experiment]) -> tuple
     return tuple(by_name[name] for name in row["experiments"])
 
 
-def _group(members: Sequence[Experiment]) -> str:
+def _group(plan: Mapping[str, Any], members: Sequence[Experiment]) -> str:
     swept = {str(experiment["swept"] or "") for experiment in members}
     methods = {experiment["method"] for experiment in members}
     if len(swept) == 1 and swept != {""}:
         return swept.pop().rpartition(".")[2].replace("_", " ")
-    return METHODS[methods.pop()] if len(methods) == 1 else "several methods"
+    return title_of(plan, methods.pop()) if len(methods) == 1 else "several methods"

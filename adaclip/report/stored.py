@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from adaclip.errors import AdaclipError
 from adaclip.metrics.names import METRICS
+from adaclip.report.protocol import PROTOCOLS
 from adaclip.system.files import read_checked, read_json
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 MEND = "remove it, and snakemake makes it again"
 #: Fractions are exact but for rounding.
 ROUNDING = 1e-9
-LOSSES = ("loss", "loss_image", "loss_focal", "loss_dice")
+#: Begins the columns of a history that a method's loss is the sum of; which parts there are is the method's.
+PART = "loss_"
 
 
 def read_stored(path: Path) -> dict[str, Any]:
@@ -66,6 +68,7 @@ def read_metrics(path: Path, about: Mapping[str, Any]) -> dict[str, Any]:
         expected = statistics.fmean(defined) if defined else None
         if (shown is None) != (expected is None) or not _near(shown, expected):
             _refuse(path, f"has mean.{level}.{metric} {shown}, but the mean of its categories is {expected}")
+    _check_protocols(path, value)
     images = sum(entry["images"] for entry in categories.values())
     if value.get("images", images) != images:
         _refuse(path, f"counts {value['images']} images, its categories {images}")
@@ -83,6 +86,24 @@ def _check_category(path: Path, name: str, entry: Any) -> None:
     images, anomalous = entry.get("images"), entry.get("anomalous")
     if not isinstance(images, int) or not isinstance(anomalous, int) or not 0 <= anomalous <= images:
         _refuse(path, f"counts {anomalous} anomalous of {images} images in {place}")
+
+
+def _check_protocols(path: Path, value: Mapping[str, Any]) -> None:
+    """Pixel figures under both protocols; those of the evaluation's own are the figures themselves."""
+    protocols = value.get("protocols")
+    if value.get("protocol") not in PROTOCOLS:
+        _refuse(path, f"has protocol {value.get('protocol')!r} and not {' or '.join(PROTOCOLS)}")
+    for protocol in PROTOCOLS:
+        entry = protocols.get(protocol) if isinstance(protocols, dict) else None
+        means = entry.get("mean") if isinstance(entry, dict) else None
+        if not isinstance(means, dict):
+            _refuse(path, f"lacks protocols.{protocol}.mean")
+        for level, metric in METRICS:
+            if level == "pixel":
+                found = _figure(path, means, level, metric, f"protocols.{protocol}.mean")
+                shown = value["mean"][level][metric]
+                if protocol == value["protocol"] and ((found is None) != (shown is None) or not _near(found, shown)):
+                    _refuse(path, f"has mean.{level}.{metric} {shown}, but {found} under its protocol {protocol}")
 
 
 def _figure(path: Path, entry: Mapping[str, Any], level: str, metric: str, place: str) -> float | None:
@@ -151,26 +172,39 @@ def read_scores(path: Path, images: int) -> pd.DataFrame:
 
 
 def read_history(path: Path) -> pd.DataFrame:
-    """`history.csv` of a training: one row for each epoch.
+    """`history.csv` of a training: one row for each epoch of each stage; parts of the loss are columns `loss_<part>`.
 
     Raises:
-        AdaclipError: missing, damaged, or a loss that is not finite.
+        AdaclipError: missing, damaged, or a loss that is not finite. A part that a stage does not have is empty in all
+            of its rows.
     """
-    frame = _read_table(path, ("epoch", *LOSSES))
-    _check_finite(path, frame, ("epoch", *LOSSES))
+    frame = _read_table(path, ("epoch", "stage", "loss"))
+    _check_finite(path, frame, ("epoch", "loss"))
+    for column in loss_parts(frame):
+        for _, own in frame.groupby("stage", sort=False):
+            if own[column].notna().any():
+                _check_finite(path, own, (column,))
     return frame
+
+
+def loss_parts(history: pd.DataFrame) -> list[str]:
+    """Columns of a history that are parts of the loss, in its order."""
+    return [str(column) for column in history if str(column).startswith(PART)]
 
 
 def read_cost(path: Path) -> dict[str, Any]:
     """`cost.json` of a training or an evaluation.
 
     Raises:
-        AdaclipError: missing, damaged, or seconds that are no time.
+        AdaclipError: missing, damaged, or seconds or parameters that are no such number.
     """
     value = read_stored(path)
     seconds = value.get("seconds")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
         _refuse(path, f"has seconds {seconds!r}")
+    learned = value.get("parameters")
+    if learned is not None and (isinstance(learned, bool) or not isinstance(learned, int) or learned < 0):
+        _refuse(path, f"has parameters {learned!r}, which is no number of them")
     if "device" not in value or "peak_gpu_bytes" not in value:
         _refuse(path, "lacks 'device' or 'peak_gpu_bytes'")
     return value
@@ -225,7 +259,9 @@ def _check_finite(path: Path, frame: pd.DataFrame, columns: Iterable[str]) -> No
         wrong = np.flatnonzero(~np.isfinite(numbers.to_numpy(dtype=float)))
         if len(wrong):
             # The first line is the header.
-            _refuse(path, f"line {wrong[0] + 2}: {column} is {frame[column].iloc[wrong[0]]}, no finite number")
+            _refuse(
+                path, f"line {frame.index[wrong[0]] + 2}: {column} is {frame[column].iloc[wrong[0]]}, no finite number"
+            )
 
 
 def _refuse(path: Path, fault: str) -> NoReturn:

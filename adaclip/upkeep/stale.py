@@ -55,10 +55,10 @@ def _costly(plan: Mapping[str, Any], folder: Path) -> Iterator[tuple[Path, set[s
         run = asked.setdefault(experiment["run"], {})
         for seed in experiment["seeds"]:
             run.setdefault(f"seed-{seed}", set()).update(experiment["evaluate"])
-        if experiment["method"] in ("adaclip", "untrained"):
+        if experiment["features"]:
             chosen = [experiment["selection"]] if experiment["selection"] else []
             used = (*experiment["auxiliary"], *experiment["evaluate"], *chosen)
-            features.setdefault(experiment["backbone"], set()).update(f"{name}.safetensors" for name in used)
+            features.setdefault(experiment["features"], set()).update(f"{name}.safetensors" for name in used)
     yield folder / "runs", set(asked)
     for run_name, seeds in asked.items():
         yield folder / "runs" / run_name, set(seeds)
@@ -66,8 +66,8 @@ def _costly(plan: Mapping[str, Any], folder: Path) -> Iterator[tuple[Path, set[s
             own = {"checkpoint.safetensors", "history.csv", "cost.json"}
             yield folder / "runs" / run_name / seed_name, sets | own
     yield folder / "features", set(features)
-    for backbone, files in features.items():
-        yield folder / "features" / backbone, files
+    for name, files in features.items():
+        yield folder / "features" / name, files
 
 
 def _others(wanted: Iterable[tuple[Path, set[str]]]) -> Iterator[Path]:

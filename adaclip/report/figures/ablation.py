@@ -11,8 +11,8 @@ import numpy as np
 from adaclip.metrics.names import METRICS
 from adaclip.report.figures.style import COLOURS, MARKERS, SMALL, Drawn, grid, legend_below, style_of
 from adaclip.report.figures.words import SPREAD, listed, percent, sources
+from adaclip.report.methods import Experiment
 from adaclip.report.results import Measured, Results, average
-from adaclip.report.series import Experiment
 from adaclip.system.wording import noun
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import seaborn as sns
 
 from adaclip.metrics.names import METRICS
-from adaclip.report.figures.style import COLOURS, HATCHES, SMALL, Drawn, grid, legend_below, nothing, wrapped
+from adaclip.report.figures.style import COLOURS, HATCHES, SMALL, Drawn, grid, legend_below, nothing, turned, wrapped
 from adaclip.report.figures.words import percent, sources
 from adaclip.report.results import Results
 from adaclip.report.series import series
@@ -54,7 +54,7 @@ def draw(results: Results, name: str) -> Drawn:
         sns.barplot(**shared, hue_order=titles, palette=palette, saturation=1, errorbar=None, legend=False)
         for index, bars in enumerate(ax.containers):
             for bar in bars:
-                bar.set(hatch=HATCHES[index % len(HATCHES)], edgecolor="white", lw=0)
+                bar.set(hatch=turned(HATCHES, index), edgecolor="white", lw=0)
         # Without jitter, which is random.
         sns.stripplot(
             **shared,
@@ -70,13 +70,13 @@ def draw(results: Results, name: str) -> Drawn:
         _mark_undefined(ax, own, categories, titles)
         ax.set(ylim=(0, 102), xlabel="", ylabel=f"{METRICS[level, 'auroc']} (%)")
     short = [wrapped(category, 16, 1) for category in categories]
-    turned: dict[str, Any] = (
+    rotation: dict[str, Any] = (
         {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if max(map(len, short)) > 4 else {}
     )
-    axes[-1].set_xticks(range(len(short)), short, **turned)
+    axes[-1].set_xticks(range(len(short)), short, **rotation)
     handles = [
         matplotlib.patches.Patch(
-            facecolor=COLOURS[index % len(COLOURS)], hatch=HATCHES[index % len(HATCHES)], edgecolor="white"
+            facecolor=COLOURS[index % len(COLOURS)], hatch=turned(HATCHES, index), edgecolor="white"
         )
         for index in range(len(compared))
     ]

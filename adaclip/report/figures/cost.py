@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.lines
 import matplotlib.ticker
 
-from adaclip.errors import AdaclipError
 from adaclip.metrics.names import METRICS
-from adaclip.report.figures.style import COLOURS, GREY, MARKERS, SMALL, Drawn, grid, legend_below, nothing
+from adaclip.report.costs import seconds_per_image, training_minutes
+from adaclip.report.figures.style import COLOURS, GREY, MARKERS, SMALL, Drawn, grid, legend_below, nothing, turned
 from adaclip.report.figures.words import percent, sources
+from adaclip.report.methods import Experiment
 from adaclip.report.results import Results, average
-from adaclip.report.series import Configuration, Experiment, common_sets, configurations
-from adaclip.report.stored import MEND, read_cost
+from adaclip.report.series import Configuration, common_sets, configurations
 from adaclip.system.wording import counted
 
 if TYPE_CHECKING:
@@ -32,7 +30,10 @@ AXES = {"seconds per image": "Evaluation, seconds per image", "training": "Train
 
 @dataclass(frozen=True)
 class Point:
-    """One configuration: fractions by level (NaN where undefined), seconds per image, minutes of training."""
+    """One configuration: fractions by level (NaN where undefined), seconds per image, minutes of training.
+
+    The minutes are NaN where weights were trained elsewhere.
+    """
 
     configuration: Configuration
     accuracy: dict[str, float]
@@ -54,12 +55,12 @@ def draw(results: Results) -> Drawn:
     named: list[str] = []
     for row, level in enumerate(levels):
         for ax, (cost, label) in zip(axes[2 * row : 2 * row + 2], AXES.items(), strict=True):
-            shown = [point for point in points if not math.isnan(point.accuracy[level])]
+            shown = [p for p in points if not math.isnan(p.accuracy[level]) and not math.isnan(p.cost[cost])]
             for point in shown:
                 index = groups.index(point.configuration.group)
                 y = 100 * point.accuracy[level]
                 if point.cost[cost] > 0:
-                    marker: dict[str, Any] = {"marker": MARKERS[(index + index // 7) % 7], "color": COLOURS[index % 7]}
+                    marker: dict[str, Any] = {"marker": turned(MARKERS, index), "color": COLOURS[index % 7]}
                     ax.plot([point.cost[cost]], [y], ls="", ms=5, mec="white", mew=0.5, alpha=0.9, **marker)
                 else:
                     ax.axhline(y, color=COLOURS[index % 7], lw=1, ls=":")
@@ -68,7 +69,7 @@ def draw(results: Results) -> Drawn:
             ax.set_xlabel(label)
         axes[2 * row].set_ylabel(f"{METRICS[level, 'auroc']} (%)")
     handles = [
-        matplotlib.lines.Line2D([], [], ls="", ms=5, marker=MARKERS[(i + i // 7) % 7], color=COLOURS[i % 7])
+        matplotlib.lines.Line2D([], [], ls="", ms=5, marker=turned(MARKERS, i), color=COLOURS[i % 7])
         for i in range(len(groups))
     ]
     free = any(point.cost["training"] == 0 for point in points)
@@ -81,16 +82,18 @@ def draw(results: Results) -> Drawn:
     legend_below(figure, handles, [*groups, *(["needs no training"] if free else []), *named])
     members: list[Experiment] = [one for point in points for one in point.configuration.experiments]
     origin = sources(results, members, "metrics.json and cost.json")
-    return Drawn(figure, title, _caption(results, points, sets), _alt(points, levels), origin)
+    return Drawn(figure, title, _caption(results, points, sets), _alt(points, levels), origin, section="methods")
 
 
 def _caption(results: Results, points: Sequence[Point], sets: Sequence[str]) -> str:
     titles = ", ".join(results.title(name) for name in sets)
+    unknown = any(math.isnan(point.cost["training"]) for point in points)
+    given = " Of weights that were trained elsewhere the time of training is not known." if unknown else ""
     return (
         f"Each point is one of {counted(len(points), 'configuration')}, its mean AUROC over the sets that all of them "
         f"are evaluated on ({titles}), against the seconds that the evaluation of an image took and the time that its "
         "checkpoints took to train, means over the seeds. Numbered are those to which no other is both cheaper and "
-        "better; colours are settings that were varied. Times are those of the machines and of the load at the time."
+        f"better; colours are methods, and settings that were varied.{given} Times are those of the machines and of the load at the time."
     )
 
 
@@ -110,25 +113,12 @@ def _point(results: Results, one: Configuration, sets: Sequence[str]) -> Point:
         level: average([results.measured(e["name"], name, level, "auroc") for name, e in by_set.items()]).mean
         for level in LEVELS
     }
-    seconds = images = 0.0
-    for name, experiment in by_set.items():
-        for found in results.of(experiment, name):
-            seconds += _cost(found.folder, "seconds")
-            images += _cost(found.folder, "images")
-    runs = {e["run"]: e for e in by_set.values() if e["method"] == "adaclip"}
-    minutes = sum(
-        statistics.fmean(_cost(results.run_folder(e, seed), "seconds") for seed in e["seeds"]) / 60
-        for e in runs.values()
-    )
-    return Point(one, accuracy, {"seconds per image": seconds / images if images else 0.0, "training": minutes})
-
-
-def _cost(folder: Path, key: str) -> float:
-    cost = read_cost(folder / "cost.json")
-    try:
-        return float(cost[key])
-    except (KeyError, TypeError, ValueError) as error:
-        raise AdaclipError(f"{folder / 'cost.json'} lacks '{key}': {MEND}") from error
+    minutes = training_minutes(results, by_set.values())
+    cost = {
+        "seconds per image": seconds_per_image(results, by_set),
+        "training": math.nan if minutes is None else minutes,
+    }
+    return Point(one, accuracy, cost)
 
 
 def front(costs: Sequence[float], values: Sequence[float]) -> list[int]:

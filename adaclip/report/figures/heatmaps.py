@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 from adaclip.metrics.names import METRICS
 from adaclip.report.figures.style import SMALL, WIDTH, Drawn, nothing, wrapped
 from adaclip.report.figures.words import percent, sources
+from adaclip.report.methods import Experiment
 from adaclip.report.results import Results
-from adaclip.report.series import Experiment, transfer
+from adaclip.report.series import transfer
 from adaclip.report.tables.cells import DASH
 from adaclip.system.wording import counted
 

@@ -21,6 +21,7 @@ from adaclip.report.document import FigureDoc, write_figures_index
 from adaclip.report.figures.style import SMALL, WIDTH, save, use_theme, wrapped
 from adaclip.report.figures.words import settings_of
 from adaclip.report.panels import OPACITY, Kept, KeptMaps, coloured, fit, mask_of, picture_of, read_kept
+from adaclip.report.protocol import protocol_sentence
 from adaclip.report.results import Results
 from adaclip.report.series import shown
 from adaclip.system.files import write_text
@@ -69,7 +70,7 @@ def write_panels(plan_file: Path, name: str, out: Path) -> None:
         stem,
         title,
         f"{title} with their masks, anomaly maps and both laid over each other. {_choice(rows, kept)} Maps run from "
-        f"{found.low:.4g} (dark) to {found.high:.4g} (bright).",
+        f"{found.low:.4g} (dark) to {found.high:.4g} (bright). {protocol_sentence(results.plan)}",
         f"{counted(len(kept), 'image')} of {facts['title']}: "
         + "; ".join(_title(one, rows.loc[one.name]) for one in kept)
         + ".",

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from adaclip.report.figures.style import GREY, Drawn, grid, label_outer, legend_below, nothing, style_of, wrapped
 from adaclip.report.figures.words import SPREAD, sources
+from adaclip.report.methods import Experiment
 from adaclip.report.results import Evaluation, Results
-from adaclip.report.series import Experiment, series
+from adaclip.report.series import series
 from adaclip.report.stored import read_curves
 
 #: Keys of the two axes in curves.json, their names, and how a curve is stored there.

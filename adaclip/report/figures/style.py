@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import matplotlib as mpl
 
@@ -18,7 +18,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from adaclip.report.document import FigureDoc
+from adaclip.report.document import FigureDoc, Section
 from adaclip.report.figures.words import Origin
 from adaclip.report.results import SIMULATED
 from adaclip.system.files import write_whole
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
+_T = TypeVar("_T")
 #: Okabe and Ito's colours, told apart with any kind of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 1)))
@@ -53,15 +54,16 @@ class Drawn:
     origin: Origin = field(default_factory=Origin)
     rules: str = ""
     empty: bool = False
+    section: Section = "measured"
 
     def document(self, name: str) -> FigureDoc:
         """For the index."""
         return FigureDoc(
             name,
             self.title,
-            self.caption,
+            " ".join(filter(None, [self.caption, self.origin.protocol])),
             self.alt,
-            "measured",
+            self.section,
             rules=self.rules,
             source=self.origin.source,
             settings=self.origin.settings,
@@ -193,5 +195,10 @@ def wrapped(text: str, width: int, lines: int = 2) -> str:
 
 
 def style_of(index: int) -> dict[str, Any]:
-    """Colour and line of the n-th series."""
-    return {"color": COLOURS[index % len(COLOURS)], "ls": LINES[index % len(LINES)]}
+    """Colour and line of the n-th series: of more than there are colours, the next have the same with other lines."""
+    return {"color": COLOURS[index % len(COLOURS)], "ls": turned(LINES, index)}
+
+
+def turned(signs: Sequence[_T], index: int) -> _T:
+    """The sign (line, marker, hatch) of the n-th series; with its colour it stands for no other of the first 49."""
+    return signs[(index + index // len(COLOURS)) % len(signs)]

@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 
 from adaclip.report.figures.style import COLOURS, Drawn, grid, label_outer, legend_below, style_of, wrapped
-from adaclip.report.figures.words import SPREAD, sources
+from adaclip.report.figures.words import HISTORY, SPREAD, sources
+from adaclip.report.methods import Experiment, learns, title_of
 from adaclip.report.results import Results
-from adaclip.report.series import Experiment, series
-from adaclip.report.stored import read_history
+from adaclip.report.series import series
+from adaclip.report.stored import PART, loss_parts, read_history
 from adaclip.system.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PARTS = {"loss": "Loss", "loss_image": "Image part", "loss_focal": "Focal part", "loss_dice": "Dice part"}
 #: Lines of one panel.
 LINES = 7
 
@@ -58,29 +58,54 @@ def draw(results: Results) -> Drawn:
     )
     titles = "; ".join(f"{panel.setting} {panel.title}".strip() for panel in panels)
     alt = f"{counted(len(panels), 'panel')} of losses by epoch: {titles}."
-    return Drawn(figure, "Training", caption, alt, sources(results, experiments, "history.csv"))
+    return Drawn(figure, "Training", caption, alt, sources(results, experiments, HISTORY))
 
 
 def draw_parts(results: Results) -> Drawn:
-    """The loss and its parts for the experiments that other figures show."""
-    shown = [e for one in series(results.plan) for e in one.experiments if e["method"] == "adaclip"][: len(COLOURS)]
-    figure, axes = grid(len(PARTS), 4, 1.6)
-    for ax, (column, title) in zip(axes, PARTS.items(), strict=True):
+    """The loss and its parts for the experiments that other figures show; parts differ by method."""
+    trained = [experiment for experiment in results.experiments if learns(experiment)]
+    shown = [e for one in series(results.plan) for e in one.experiments if learns(e)] or trained
+    shown = shown[: len(COLOURS)]
+    own = [("loss", *loss_parts(_history(results, one, one["seeds"][0]))) for one in shown]
+    columns = list(dict.fromkeys(column for found in own for column in found))
+    figure, axes = grid(len(columns), 4, 1.6)
+    for ax, column in zip(axes, columns, strict=True):
         for index, experiment in enumerate(shown):
-            _plot(ax, results, experiment, column, index)
-        _finish(ax, title)
+            if column in own[index]:
+                _plot(ax, results, experiment, column, index)
+        _finish(ax, _part_title(column))
     label_outer(axes, "Epoch", "")
     handles = [matplotlib.lines.Line2D([], [], **style_of(index)) for index in range(len(shown))]
     legend_below(figure, handles, [experiment["title"] for experiment in shown])
     titles = ", ".join(experiment["title"] for experiment in shown)
-    caption = f"The loss and its three parts by epoch, means over the images. {_seeds(shown)}"
-    alt = f"Four panels, loss and its parts by epoch, of {titles}."
-    return Drawn(figure, "Parts of the loss", caption, alt, sources(results, shown, "history.csv"))
+    several = len({experiment["method"] for experiment in shown}) > 1
+    caption = (
+        f"The loss and its {counted(len(columns) - 1, 'part')} by epoch, means over the images. "
+        f"{'Methods have different losses, and not all of their parts. ' if several else ''}{_seeds(shown)}"
+    )
+    alt = f"{counted(len(columns), 'panel')}, loss and its parts by epoch, of {titles}."
+    return Drawn(figure, "Parts of the loss", caption, alt, sources(results, shown, HISTORY))
+
+
+def _part_title(column: str) -> str:
+    """A heading such as "Focal part"; a part's name may have several words."""
+    part = column.removeprefix(PART).replace("_", " ")
+    return "Loss" if column == "loss" else f"{part[:1].upper()}{part[1:]} part"
 
 
 def _panels(results: Results) -> Iterator[Panel]:
     """Runs of one swept setting and the same auxiliary data; then the others, those with equal auxiliary data first."""
-    trained = [experiment for experiment in results.experiments if experiment["method"] == "adaclip"]
+    trained = [experiment for experiment in results.experiments if learns(experiment)]
+    methods = list(dict.fromkeys(experiment["method"] for experiment in trained))
+    for method in methods:
+        title = title_of(results.plan, method)
+        for panel in _panels_of([e for e in trained if e["method"] == method], results):
+            # Losses of different methods have different scales, so that each method has its own panels.
+            panel.title = f"{title}, {panel.title}" if len(methods) > 1 else panel.title
+            yield panel
+
+
+def _panels_of(trained: Sequence[Experiment], results: Results) -> Iterator[Panel]:
     swept: dict[tuple[str, str], Panel] = {}
     other: dict[str, Panel] = {}
     for experiment in trained:
@@ -111,8 +136,9 @@ def _without(title: str, data: str) -> str:
 
 def _plot(ax: Axes, results: Results, experiment: Experiment, column: str, index: int) -> None:
     histories = [_history(results, experiment, seed) for seed in experiment["seeds"]]
-    epochs = histories[0]["epoch"].to_numpy()
-    lines = np.stack([history[column].to_numpy() for history in histories])
+    # Stages follow each other, each may count its epochs from 1; a stage may have ended sooner with one of the seeds.
+    epochs = np.arange(1, min(map(len, histories)) + 1)
+    lines = np.stack([history[column].to_numpy()[: len(epochs)] for history in histories])
     mean = lines.mean(axis=0)
     # Of a single epoch there is no line.
     ax.plot(epochs, mean, marker="o" if len(epochs) == 1 else "", **style_of(index))
@@ -128,7 +154,7 @@ def _finish(ax: Axes, title: str) -> None:
 
 
 def _history(results: Results, experiment: Experiment, seed: int) -> pd.DataFrame:
-    return read_history(results.run_folder(experiment, seed) / "history.csv")
+    return read_history(results.run_folder(experiment, seed) / HISTORY)
 
 
 def _seeds(experiments: Sequence[Mapping[str, object]]) -> str:

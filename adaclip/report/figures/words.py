@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adaclip.report.methods import Experiment, is_control, title_of
+from adaclip.report.protocol import protocol_sentence, smoothing_of
 from adaclip.report.results import Results
-from adaclip.report.series import Experiment
 from adaclip.system.wording import noun
 
 #: So many names are written out.
 LISTED = 4
+#: What trainings write; all other files come from evaluations, under a protocol.
+HISTORY = "history.csv"
 SPREAD = "one standard deviation over the seeds to either side"
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Which files of which runs a figure was drawn from, in a sentence, and their settings, one part each."""
+    """Which files of which runs a figure was drawn from, in a sentence, and their settings, one part each.
+
+    `protocol` says how what it shows was computed; a figure of trainings has none.
+    """
 
     source: str = ""
     settings: tuple[str, ...] = ()
+    protocol: str = ""
 
 
 def sources(results: Results, experiments: Iterable[Experiment], files: str) -> Origin:
@@ -36,7 +43,8 @@ def sources(results: Results, experiments: Iterable[Experiment], files: str) -> 
         return Origin()
     runs = list(dict.fromkeys(str(experiment["run"]) for experiment in used))
     word = "run" if len(runs) == 1 else f"{len(runs)} runs"
-    return Origin(f"Drawn from {files} of {word} {listed(runs)}.", settings_of(results.plan, used))
+    protocol = protocol_sentence(results.plan) if files != HISTORY else ""
+    return Origin(f"Drawn from {files} of {word} {listed(runs)}.", settings_of(results.plan, used), protocol)
 
 
 def listed(names: Sequence[str], conjunction: str = "and") -> str:
@@ -53,47 +61,61 @@ def listed(names: Sequence[str], conjunction: str = "and") -> str:
 
 def settings_of(plan: Mapping[str, Any], experiments: Sequence[Experiment]) -> tuple[str, ...]:
     """Settings of experiments, part by part; several values of one setting are set apart by slashes."""
-    used = [plan["backbones"][name] for name in dict.fromkeys(e["backbone"] for e in experiments)]
-    models = [e["model"] for e in experiments if e["model"]]
-    trains = [e["train"] for e in experiments if e["train"]]
-    evaluation = plan["evaluation"]
-    parts = [
-        "backbone "
-        + " / ".join(
-            f"{one['model']} ({one['pretrained'] or 'random weights'}, preset {one['preset']}) "
-            f"at {one['image_size']} px"
-            for one in used
-        )
-    ]
-    if models:
-        parts.append(
-            f"prompts {values(models, 'prompt_type')} in branch {values(models, 'prompt_branch')}, "
-            f"depth {values(models, 'prompt_depth')}, length {values(models, 'prompt_length')}"
-        )
-        parts.append(f"HSF {values(models, 'fusion')}, K = {values(models, 'clusters')}")
-    if trains:
-        epochs = f"{values(trains, 'epochs')} {noun(max(one['epochs'] for one in trains), 'epoch')}"
-        parts.append(
-            f"{epochs}, batch size {values(trains, 'batch_size')}, "
-            f"learning rate {values(trains, 'learning_rate')}, {values(trains, 'precision')}"
-        )
+    parts = [f"backbone {' / '.join(_backbones(plan, experiments))}"]
+    parts += [f"{title}: {', '.join(_model(own))}" for title, own in _by_method(plan, experiments, "model")]
+    trained = _by_method(plan, experiments, "train")
+    parts += [f"{f'{title} trained for ' if len(trained) > 1 else ''}{_training(own)}" for title, own in trained]
     chosen = [e["selection"] for e in experiments if e["selection"]]
     if chosen:
         parts.append(f"epoch chosen on {listed(list(dict.fromkeys(chosen)))} in {len(chosen)} of {len(experiments)}")
-    parts.append(f"maps smoothed with sigma = {evaluation['smoothing']:g} px")
+    judged = [e["method"] for e in experiments if not is_control(e)]
+    parts += [smoothing_of(plan, judged)] if judged else []
     seeds = sorted({seed for experiment in experiments for seed in experiment["seeds"]})
     parts.append(f"{'seed' if len(seeds) == 1 else 'seeds'} {listed([str(seed) for seed in seeds])}")
     return tuple(parts)
 
 
+def _backbones(plan: Mapping[str, Any], experiments: Sequence[Experiment]) -> Iterator[str]:
+    for name, preset in dict.fromkeys((e["backbone"], e["preset"]) for e in experiments):
+        one = plan["backbones"][name]
+        weights = one["pretrained"] or "random weights"
+        yield f"{one['model']} ({weights}, preset {preset}) at {one['image_size']} px"
+
+
+def _by_method(
+    plan: Mapping[str, Any], experiments: Sequence[Experiment], part: str
+) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Settings (`model` or `train`) of the experiments that have any, by their method's title."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for experiment in experiments:
+        if experiment[part]:
+            found.setdefault(title_of(plan, experiment["method"]), []).append(experiment[part])
+    return list(found.items())
+
+
+def _model(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Every setting of a method with its values."""
+    return [f"{key.replace('_', ' ')} {values(settings, key)}" for key in settings[0]]
+
+
+def _training(settings: Sequence[Mapping[str, Any]]) -> str:
+    epochs = f"{values(settings, 'epochs')} {noun(max(one['epochs'] for one in settings), 'epoch')}"
+    return (
+        f"{epochs}, batch size {values(settings, 'batch_size')}, "
+        f"learning rate {values(settings, 'learning_rate')}, {values(settings, 'precision')}"
+    )
+
+
 def values(settings: Sequence[Mapping[str, Any]], key: str) -> str:
     """The different values of a setting."""
-    return " / ".join(_value(value) for value in dict.fromkeys(one[key] for one in settings))
+    return " / ".join(dict.fromkeys(_value(one[key]) for one in settings))
 
 
 def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, list | tuple):
+        return " ".join(map(_value, value)) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

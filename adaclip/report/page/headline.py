@@ -9,8 +9,9 @@ from typing import Any
 
 from adaclip.metrics.names import METRICS
 from adaclip.report.document import Cell, Column, TableDoc
+from adaclip.report.methods import Experiment, is_trained, trained_on
+from adaclip.report.protocol import protocol_sentence
 from adaclip.report.results import SIMULATED, Results
-from adaclip.report.series import Experiment
 from adaclip.report.tables.cells import Notes, fraction, number, percent, points, signed
 from adaclip.system.wording import counted, noun
 
@@ -106,13 +107,13 @@ def _differences(results: Results, summary: Mapping[str, Any]) -> Iterator[tuple
 
 def _pairs(results: Results) -> Sequence[tuple[Experiment, Experiment, list[str]]]:
     """The first two trained experiments, each with the same model untrained and the sets that both have."""
-    untrained = [e for e in results.experiments if e["method"] == "untrained"]
-    trained = [e for e in results.experiments if e["method"] == "adaclip"]
+    untrained = [e for e in results.experiments if e["kind"] == "untrained"]
+    trained = [e for e in results.experiments if is_trained(e)]
     pairs = [
         (experiment, baseline, [name for name in experiment["evaluate"] if name in baseline["evaluate"]])
         for experiment in trained
         for baseline in untrained
-        if (baseline["backbone"], baseline["model"]) == (experiment["backbone"], experiment["model"])
+        if all(baseline[part] == experiment[part] for part in ("backbone", "preset", "model"))
     ]
     return [pair for pair in pairs if pair[2]][:2]
 
@@ -146,16 +147,17 @@ def _averages(results: Results) -> TableDoc:
                 place = 1 + next(index for index, line in enumerate(lines) if line[0]["name"] == one["name"])
                 lines.insert(place, (one, f"{one['title']}, on the sets of {other['title']}", shared))
     rows, notes = [], Notes()
+    known = {name: str(facts["title"]) for name, facts in results.sets.items()}
     for experiment, title, own in lines:
         name = experiment["name"]
-        titles = " + ".join(results.sets[one]["title"] for one in experiment["auxiliary"]) or "nothing"
+        titles = trained_on([experiment], known)
         marks = notes.keys([], simulated=any(results.drawn(name, one) for one in own))
         found = [results.average(name, own, level, metric) for level, metric in SHOWN]
         cells = [fraction(one.mean, one.sd) for one in found]
         rows.append((Cell(title, notes=marks), Cell(titles), number(len(own)), *cells))
     caption = (
         "Averages over the sets that each experiment was evaluated on, of those that have the labels or masks: compare "
-        "rows that share their sets."
+        f"rows that share their sets. {protocol_sentence(results.plan)}"
     )
     return TableDoc(
         "summary",

@@ -22,6 +22,7 @@ from adaclip.report.document import FigureDoc, TableDoc, read_figures_index, rea
 from adaclip.report.page.headline import Headline, headline
 from adaclip.report.page.template import template
 from adaclip.report.panels import PanelGroup, data_uri, panels_of
+from adaclip.report.protocol import protocol_in_full
 from adaclip.report.results import Evaluation, Results
 from adaclip.report.series import shown
 from adaclip.system.files import read_checked, read_json, write_text
@@ -49,6 +50,7 @@ PACKAGES = (
 #: Heading of each section of tables and figures, in the order of the page.
 SECTIONS = {
     "paper": "The paper's tables",
+    "methods": "Methods",
     "measured": "Measurements",
     "leaderboard": "Leaderboard",
     "data": "Data sets",
@@ -147,10 +149,11 @@ def write_page(
             parts[figure.section].figures.append(_picture(figure, index.parent))
     for part in parts.values():
         part.say_once()
-    settings = {key: plan[key] for key in ("backbones", "evaluation", "experiments")}
+    settings = {key: plan[key] for key in ("backbones", "evaluation", "methods", "experiments")}
     page = template().render(
         plan=plan,
         simulated=_drawn(results),
+        protocol=protocol_in_full(plan),
         summary=_summary(results, summary, tables, out),
         parts=parts,
         examples=[_examples(found, results, third_party) for found in shown_evaluations(results)],

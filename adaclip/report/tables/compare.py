@@ -14,7 +14,8 @@ from typing import Any, Literal
 from adaclip.data.registry import load_registry
 from adaclip.literature.cautions import Caution, facts_of, measured_facts
 from adaclip.literature.published import AVERAGE, Literature, Published
-from adaclip.report.results import CONTROLS, Measured, Results, average
+from adaclip.report.methods import is_control
+from adaclip.report.results import Measured, Results, average
 from adaclip.report.series import LABELS
 from adaclip.report.tables.cells import rounded
 from adaclip.system.wording import counted
@@ -325,7 +326,7 @@ def measured_figure(
     """
     if not found.values:
         return Figure(reason=found.reason)
-    control = any(results.by_name[name]["method"] in CONTROLS for name, _ in pairs)
+    control = any(is_control(results.by_name[name]) for name, _ in pairs)
     said = {}
     # A control is not compared with anything published.
     for caution in () if control else cautions:

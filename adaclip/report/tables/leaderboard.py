@@ -12,7 +12,9 @@ from adaclip.literature.published import AVERAGE, Literature, Published
 from adaclip.metrics.names import METRICS
 from adaclip.report.document import Cell, Column, TableDoc
 from adaclip.report.file_names import LEADERBOARD
-from adaclip.report.results import CONTROLS, Results, average
+from adaclip.report.methods import has_given_weights, is_control, trained_on
+from adaclip.report.protocol import protocol_in_words
+from adaclip.report.results import Results, average
 from adaclip.report.series import LABELS
 from adaclip.report.tables.cells import DASH, Notes, points
 from adaclip.report.tables.compare import Figure, measured_figure, printed, published_figure
@@ -151,10 +153,11 @@ def leaderboard(results: Results, literature: Literature, cautions: Sequence[Cau
                     "overlap": figure.overlap,
                 }
             )
+    ours = f"Measured here under {protocol_in_words(results.plan)}."
     document = TableDoc(
         LEADERBOARD,
         "Leaderboard",
-        f"{CAPTION} {DRAWN}" if results.simulated else CAPTION,
+        " ".join(filter(None, [CAPTION, DRAWN if results.simulated else "", ours])),
         "leaderboard",
         COLUMNS,
         tuple(rows),
@@ -230,12 +233,13 @@ def _measured(results: Results, cautions: Sequence[Caution]) -> Iterator[Entry]:
         rows = [(experiment["title"], (experiment["name"],)) for experiment in results.experiments]
     seen = set()
     for title, names in rows:
-        if names and names not in seen and results.by_name[names[0]]["method"] not in CONTROLS:
+        if names and names not in seen and not is_control(results.by_name[names[0]]):
             seen.add(names)
             yield from _entries(title, names, results, cautions)
 
 
 def _entries(title: str, names: Sequence[str], results: Results, cautions: Sequence[Caution]) -> Iterator[Entry]:
+    titles = {name: str(facts["title"]) for name, facts in results.sets.items()}
     of_set: dict[str, str] = {}
     for name in names:
         for dataset in results.by_name[name]["evaluate"]:
@@ -255,8 +259,8 @@ def _entries(title: str, names: Sequence[str], results: Results, cautions: Seque
                     metric=metric,
                     method=title,
                     backbone=" / ".join(dict.fromkeys(_backbone(results, name) for name in used)),
-                    train_data=" / ".join(dict.fromkeys(_trained_on(results, name) for name in used)),
-                    source=f"this run, {counted(figure.seeds, 'seed')}",
+                    train_data=trained_on((results.by_name[name] for name in used), titles),
+                    source=_source(results, used, figure.seeds),
                     figure=figure,
                 )
 
@@ -280,6 +284,9 @@ def _backbone(results: Results, experiment: str) -> str:
     return f"{chosen['model']} ({weights}), {chosen['image_size']} px"
 
 
-def _trained_on(results: Results, experiment: str) -> str:
-    auxiliary = results.by_name[experiment]["auxiliary"]
-    return " + ".join(results.sets[name]["title"] for name in auxiliary) if auxiliary else "nothing"
+def _source(results: Results, experiments: Sequence[str], seeds: int) -> str:
+    """Which weights were measured here, trained over how many seeds."""
+    used = [results.by_name[name] for name in experiments]
+    if all(map(has_given_weights, used)):
+        return f"this run, {' / '.join(dict.fromkeys(str(one['released'] or 'given weights') for one in used))}"
+    return f"this run, {counted(seeds, 'seed')}"

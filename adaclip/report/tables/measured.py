@@ -10,6 +10,8 @@ from adaclip.data.manifest import read_manifest, read_prepared
 from adaclip.literature.cautions import cautions
 from adaclip.metrics.names import METRICS
 from adaclip.report.document import Cell, Column, TableDoc
+from adaclip.report.methods import makes_checkpoint
+from adaclip.report.protocol import protocol_sentence
 from adaclip.report.results import Results
 from adaclip.report.stored import read_cost
 from adaclip.report.tables.cells import Notes, fraction, number
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Made = tuple[TableDoc, "pd.DataFrame"]
-#: Methods with a checkpoint, which an untrained one has too.
-WITH_CHECKPOINT = ("adaclip", "untrained")
 SPREAD = "In percent; mean ± sample standard deviation over the seeds where there are several."
 _METRIC_COLUMNS = tuple(
     Column(f"{level}_{metric}", title.partition(" ")[2], "percent", group=title.partition(" ")[0])
@@ -222,7 +222,7 @@ def _cost(results: Results) -> Made:
     for experiment in results.experiments:
         for seed in experiment["seeds"]:
             folder = results.run_folder(experiment, seed)
-            if folder not in seen and experiment["method"] in WITH_CHECKPOINT:
+            if folder not in seen and makes_checkpoint(experiment):
                 seen.add(folder)
                 full.append(_job("train", experiment["run"], seed, "", read_cost(folder / "cost.json")))
     for found in results.evaluations:
@@ -241,6 +241,7 @@ def _cost(results: Results) -> Made:
                 Cell(results.sets[row["set"]]["title"] if row["set"] else ""),
                 number(row["images"] if row["images"] is not None else row["steps"]),
                 number(row["seconds"], f"{row['seconds']:,.1f}"),
+                number(row["parameters"]),
                 number(memory, f"{memory / 2**30:.1f} GiB") if memory else number(None),
                 Cell(row["device"]),
             )
@@ -252,6 +253,7 @@ def _cost(results: Results) -> Made:
         Column("set", "Set", filter=True),
         Column("work", "Images or steps", "number"),
         Column("seconds", "Seconds", "number"),
+        Column("parameters", "Parameters learned", "number"),
         Column("peak_gpu_bytes", "Peak GPU memory", "number"),
         Column("device", "Device", filter=True),
     )
@@ -261,7 +263,16 @@ def _cost(results: Results) -> Made:
 
 
 def _job(job: str, run: str, seed: int, name: str, cost: Mapping[str, Any]) -> dict[str, Any]:
-    return {"job": job, "run": run, "seed": seed, "set": name, "images": None, "steps": None, **cost}
+    return {
+        "job": job,
+        "run": run,
+        "seed": seed,
+        "set": name,
+        "images": None,
+        "steps": None,
+        "parameters": None,
+        **cost,
+    }
 
 
 def _place(title: str, simulated: bool, notes: Notes) -> Cell:
@@ -282,6 +293,8 @@ def _doc(
     # What is known of the data comes from no run.
     runs = results.runs_of(results.by_name) if section != "data" else ()
     said = notes.ordered() if notes else {}
+    if section == "measured":
+        caption = f"{caption} {protocol_sentence(results.plan)}"
     return TableDoc(name, title, caption, section, columns, tuple(rows), said, runs=runs, csv=f"{name}.csv")
 
 
