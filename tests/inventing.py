@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,10 @@ LABELS = {"image": "image", "pixel": "mask"}
 REASONS = {"image": "the set has no image labels", "pixel": "the set has no masks"}
 NORMAL, ANOMALOUS = 2, 3  # images of each category
 SIDE = 32
-HISTORY = ("epoch", "images", "loss", "loss_image", "loss_focal", "loss_dice", "selection_pixel_f1_max")
+#: Parts of the loss, which differ by method: those of AdaCLIP, and those of any other.
+PARTS = {"adaclip": ("image", "focal", "dice")}
+OTHER_PARTS = ("focal", "margin")
+PROTOCOLS = ("published", "common")
 
 
 def invented(method: str, run: str, seed: int, name: str, category: str, level: str, metric: str) -> float:
@@ -44,13 +47,24 @@ def _share(*key: object) -> float:
     return int.from_bytes(hashlib.blake2b(repr(key).encode(), digest_size=6).digest(), "big") / 2**48
 
 
-def invent(config: Path | Mapping[str, Any], folder: Path, pictures: bool = False) -> Path:
+def under(protocol: str, method: str, run: str, seed: int, name: str, category: str, metric: str) -> float:
+    """A pixel metric under the protocol that the plan has not chosen, where the method smooths otherwise."""
+    return invented(method, f"{run} {protocol}", seed, name, category, "pixel", metric)
+
+
+def invent(
+    config: Path | Mapping[str, Any],
+    folder: Path,
+    pictures: bool = False,
+    change: Callable[[dict[str, Any]], None] | None = None,
+) -> Path:
     """Write prepared sets and finished results for a configuration.
 
     Args:
         config: a configuration, or its file.
         folder: gets `data/prepared/<set>` and `results`.
         pictures: also images, masks, curves, scores and maps, for figures and panels.
+        change: alters the plan before it is written, such as `other_method`.
 
     Returns:
         `results/plan.json`.
@@ -61,6 +75,8 @@ def invent(config: Path | Mapping[str, Any], folder: Path, pictures: bool = Fals
     registry = load_registry(parsed.datasets)
     plan = make_plan(parsed, registry)
     document = plan_document(plan, {name: public_facts(registry[name]) for name in plan.sets})
+    if change is not None:
+        change(document)
     results = folder / "results"
     _json(results / "plan.json", document)
     for name in plan.used_sets():
@@ -68,11 +84,34 @@ def invent(config: Path | Mapping[str, Any], folder: Path, pictures: bool = Fals
     for experiment in document["experiments"]:
         for seed in experiment["seeds"]:
             run = results / "runs" / experiment["run"] / f"seed-{seed}"
-            if experiment["method"] in ("adaclip", "untrained"):
+            if experiment["kind"] == "untrained" or experiment["train"] is not None:
                 _invent_training(experiment, seed, run)
             for name in experiment["evaluate"]:
-                _invent_evaluation(experiment, seed, registry[name], run / name, pictures)
+                _invent_evaluation(experiment, seed, registry[name], run / name, document)
+                if pictures:
+                    _invent_pictures(experiment, seed, registry[name], run / name)
     return results / "plan.json"
+
+
+def other_method(document: dict[str, Any], method: str, experiments: Iterable[str], **facts: Any) -> None:
+    """Give experiments of a plan to a method that this package does not have.
+
+    Args:
+        document: as in plan.json; changed.
+        method: its id.
+        experiments: their names; their runs get the method's name in front.
+        facts: of the method, besides its title and what it has by default; `kind` is that of the experiments too.
+    """
+    own = {"title": method.capitalize(), "kind": "trained", "paper": "", "licence": "", "smoothing": 4.0}
+    document["methods"][method] = {**own, "fairness": None, **facts}
+    for experiment in document["experiments"]:
+        if experiment["name"] in experiments:
+            experiment |= {"method": method, "kind": document["methods"][method]["kind"], "model": {"layers": [3, 6]}}
+            experiment["run"] = f"{method}_{experiment['run']}"
+            if experiment["kind"] != "trained":
+                experiment |= {"train": None, "selection": None, "auxiliary": []}
+    used = {experiment["method"] for experiment in document["experiments"]}
+    document["methods"] = {name: entry for name, entry in document["methods"].items() if name in used}
 
 
 def _json(path: Path, value: Any) -> None:
@@ -145,19 +184,27 @@ def _prepare(dataset: Dataset, folder: Path, pictures: bool) -> None:
 def _invent_training(experiment: Mapping[str, Any], seed: int, folder: Path) -> None:
     epochs = experiment["train"]["epochs"] if experiment["train"] else 0
     folder.mkdir(parents=True, exist_ok=True)
+    names = PARTS.get(experiment["method"], OTHER_PARTS)
     with (folder / "history.csv").open("w", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(HISTORY)
+        writer.writerow(
+            ("epoch", "stage", "images", "loss", *(f"loss_{name}" for name in names), "selection_pixel_f1_max")
+        )
         for epoch in range(1, epochs + 1):
-            parts = [(1 + _share(experiment["run"], seed, epoch, part)) / epoch for part in range(3)]
-            writer.writerow([epoch, 100, sum(parts), *parts, ""])
+            parts = [(1 + _share(experiment["run"], seed, epoch, part)) / epoch for part in range(len(names))]
+            writer.writerow([epoch, "only", 100, sum(parts), *parts, ""])
     seconds = (60.0 + 20 * _share(experiment["run"], seed, "training")) * epochs
     cost = {"seconds": seconds, "steps": 100 * epochs, "device": "invented", "peak_gpu_bytes": 2**33}
-    _json(folder / "cost.json", cost)
+    _json(folder / "cost.json", {**cost, "parameters": parameters(experiment["method"])})
+
+
+def parameters(method: str) -> int:
+    """How many parameters a method learns."""
+    return 1000 + int(9000 * _share(method, "parameters"))
 
 
 def _invent_evaluation(
-    experiment: Mapping[str, Any], seed: int, dataset: Dataset, folder: Path, pictures: bool
+    experiment: Mapping[str, Any], seed: int, dataset: Dataset, folder: Path, plan: Mapping[str, Any]
 ) -> None:
     if (folder / "metrics.json").exists():  # experiments share runs
         return
@@ -176,7 +223,20 @@ def _invent_evaluation(
     means: dict[str, Any] = {}
     for level, metrics in LEVELS.items():
         columns = {m: [entry[level][m] for entry in categories.values()] for m in metrics}
-        means[level] = {m: sum(column) / len(column) if has[level] else None for m, column in columns.items()}
+        means[level] = {m: _mean(column) for m, column in columns.items()}
+    evaluation = plan["evaluation"]
+    smoothing = {
+        "published": plan["methods"][experiment["method"]]["smoothing"],
+        "common": evaluation["smoothing"],
+    }
+    protocols: dict[str, Any] = {}
+    for protocol in PROTOCOLS:
+        found = {category: {"pixel": dict(entry["pixel"])} for category, entry in categories.items()}
+        if has["pixel"] and smoothing[protocol] != smoothing[evaluation["protocol"]]:
+            for category, entry in found.items():
+                entry["pixel"] = {m: under(protocol, *head, category, m) for m in LEVELS["pixel"]}
+        mean = {m: _mean([entry["pixel"][m] for entry in found.values()]) for m in LEVELS["pixel"]}
+        protocols[protocol] = {"mean": {"pixel": mean}, "categories": found}
     metrics_json = {
         "set": dataset.id,
         "run": experiment["run"],
@@ -187,20 +247,27 @@ def _invent_evaluation(
         "categories": categories,
         "mean": means,
         "seconds_per_image": 0.2,
-        "settings": {"smoothing": 4.0, "fpr_limit": 0.3},
+        "protocol": evaluation["protocol"],
+        "smoothing": smoothing,
+        "protocols": protocols,
+        "settings": dict(evaluation),
     }
     _json(folder / "metrics.json", metrics_json)
     seconds = (0.2 + 0.1 * _share(experiment["run"], "evaluation")) * metrics_json["images"]
     cost = {"seconds": seconds, "images": metrics_json["images"], "device": "invented", "peak_gpu_bytes": 2**32}
-    _json(folder / "cost.json", cost)
-    if pictures:
-        _invent_pictures(experiment, seed, dataset, folder, has)
+    _json(folder / "cost.json", {**cost, "parameters": parameters(experiment["method"])})
 
 
-def _invent_pictures(
-    experiment: Mapping[str, Any], seed: int, dataset: Dataset, folder: Path, has: Mapping[str, bool]
-) -> None:
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _invent_pictures(experiment: Mapping[str, Any], seed: int, dataset: Dataset, folder: Path) -> None:
     """scores.csv, curves.json and panels.npz."""
+    if (folder / "panels.npz").exists():
+        return
+    has = {level: label in labels_of(dataset) for level, label in LABELS.items()}
     rows = sorted(_rows(dataset), key=lambda row: (row.category, row.split, row.image))
     scores = [0.3 * row.label + 0.7 * _share(experiment["run"], seed, row.sha256) for row in rows]
     with (folder / "scores.csv").open("w", newline="") as stream:

@@ -15,8 +15,8 @@ from adaclip.report.methods import Experiment, compared_methods, has_given_weigh
 
 #: How the note of a table says it.
 RULE = (
-    "A method counts once, by its main configuration: the one that holds its first experiment in the plan, sweeps aside, "
-    "with what the plan's tables put into one row with it."
+    "A method counts once, by its main configuration: the one that holds its first experiment in the plan, sweeps "
+    "aside, with what the plan's tables put into one row with it."
 )
 #: The settings of a model, whatever it was trained on.
 MODEL = ("method", "kind", "backbone", "preset", "model")
@@ -96,7 +96,7 @@ def _configurations(plan: Mapping[str, Any], method: str) -> Iterator[Main]:
 
 
 def _together(plan: Mapping[str, Any], experiment: Experiment) -> tuple[Experiment, ...]:
-    """An experiment with those that a table's row of its method alone puts it with: the row with most sets, or itself."""
+    """An experiment with those that a table's row of its method puts it with: the row with most sets, or itself."""
     by_name = {one["name"]: one for one in plan["experiments"]}
     candidates = [(experiment,)]
     for table in plan["tables"]:

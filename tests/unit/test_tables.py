@@ -14,7 +14,7 @@ import pytest
 from adaclip.report.document import read_tables_index
 from adaclip.report.file_names import metric_names, table_names
 from adaclip.report.results import Results
-from adaclip.report.tables import measured, write
+from adaclip.report.tables import layout, measured, write
 from adaclip.report.tables.write import write_tables
 from tests.inventing import LEVELS, invented
 from tests.latex import check_latex, compile_latex, needs_pdflatex
@@ -68,12 +68,10 @@ def test_all_results_have_their_values(documents, plan):
     check_results(plan, documents["results"])
 
 
-@pytest.mark.parametrize(
-    ("layout", "first", "second"), [("_by_set", 3, 4), ("_by_domain", 2, 3), ("_by_category", 1, 4)]
-)
-def test_two_exchanged_columns_are_noticed(results, plan, monkeypatch, layout, first, second):
+@pytest.mark.parametrize(("name", "first", "second"), [("_by_set", 3, 4), ("_by_domain", 2, 3), ("_by_category", 1, 4)])
+def test_two_exchanged_columns_are_noticed(results, plan, monkeypatch, name, first, second):
     """The check above would fail if the code put figures under each other's heading."""
-    original = getattr(write, layout)
+    original = getattr(layout, name)
 
     def exchanged(*arguments):
         columns, rows, marked = original(*arguments)
@@ -81,10 +79,10 @@ def test_two_exchanged_columns_are_noticed(results, plan, monkeypatch, layout, f
         swapped[first], swapped[second] = swapped[second], swapped[first]
         return swapped, rows, marked
 
-    table = next(table for table in plan["tables"] if f"_by_{table['by']}" == layout)
+    table = next(table for table in plan["tables"] if f"_by_{table['by']}" == name)
     assert_table = partial(CHECKS[table["by"]], plan, table)
     assert_table(paper_table(results, table))
-    monkeypatch.setattr(write, layout, exchanged)
+    monkeypatch.setattr(layout, name, exchanged)
     with pytest.raises(AssertionError):
         assert_table(paper_table(results, table))
 
@@ -100,7 +98,7 @@ def test_two_exchanged_metrics_are_noticed_in_all_results(results, plan, monkeyp
 
 def paper_table(results, table):
     comparison = write.compare(table, results, write.Literature(), write.cautions())
-    return write.paper_table(table, comparison, results)
+    return layout.paper_table(table, comparison, results)
 
 
 def test_averages_ranks_and_marks_of_table_1(written, documents, plan):

@@ -93,7 +93,8 @@ def _caption(results: Results, points: Sequence[Point], sets: Sequence[str]) -> 
         f"Each point is one of {counted(len(points), 'configuration')}, its mean AUROC over the sets that all of them "
         f"are evaluated on ({titles}), against the seconds that the evaluation of an image took and the time that its "
         "checkpoints took to train, means over the seeds. Numbered are those to which no other is both cheaper and "
-        f"better; colours are methods, and settings that were varied.{given} Times are those of the machines and of the load at the time."
+        f"better; colours are methods, and settings that were varied.{given} Times are those of the "
+        "machines and of the load at the time."
     )
 
 

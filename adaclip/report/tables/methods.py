@@ -15,7 +15,7 @@ from adaclip.report.mains import RULE, Main, mains, shared_combinations
 from adaclip.report.protocol import PROTOCOLS, protocol_sentence, sigma_of
 from adaclip.report.results import Results, average
 from adaclip.report.tables.cells import DASH, MINUS, Notes, fraction, number, signed
-from adaclip.report.tables.compare import Comparison, compare
+from adaclip.report.tables.compare import Comparison, Point, compare
 from adaclip.report.tables.frame import frame_of
 from adaclip.report.tables.layout import DRAWN, SPREAD, figure_cell, has_ranks, point_key, rank_cells, rank_column
 
@@ -27,12 +27,13 @@ PIXEL = [metric for level, metric in METRICS if level == "pixel"]
 #: Of the block that has every method.
 ALL = "main configurations"
 RANKS = (
-    "In brackets the rank among the methods of the same group, by set; best in bold, second of three or more underlined; "
-    "ties share their rank. Rank is the mean over the sets, for methods that are ranked on every set of their group."
+    "In brackets the rank among the methods of the same group, by set; best in bold, second of three or more "
+    "underlined; ties share their rank. Rank is the mean over the sets, for methods that are ranked on every set of "
+    "their group."
 )
 COSTS = (
-    "Parameters are what one checkpoint learns, training is the time of all checkpoints of the row, one after the other; "
-    "times are those of the machines and of the load at the time."
+    "Parameters are what one checkpoint learns, training is the time of all checkpoints of the row, one after the "
+    "other; times are those of the machines and of the load at the time."
 )
 #: What is said of a method: key in plan.json and heading.
 FACTS = {
@@ -51,7 +52,7 @@ def comparison_table(results: Results) -> Made:
     groups = {ALL: mains(results.plan)}
     groups |= {f"trained on {data}": own for data, own in shared_combinations(results.plan).items()}
     compared = {group: _compare(results, own) for group, own in groups.items()}
-    points = {point_key(point): point for table in compared.values() for point in table.points}
+    points = {_key(point): point for table in compared.values() for point in table.points}
     order = {name: index for index, name in enumerate(results.sets)}
     # Averages stand behind all sets, whichever group has which.
     keys = sorted(points, key=lambda key: order.get(points[key].set, len(order)))
@@ -62,7 +63,7 @@ def comparison_table(results: Results) -> Made:
     for group, own in groups.items():
         table = compared[group]
         costs = [_costs(results, main) for main in own]
-        by_key = {point_key(point): point for point in table.points}
+        by_key = {_key(point): point for point in table.points}
         for metric in table.metrics:
             for index, (line, main) in enumerate(zip(table.lines, own, strict=True)):
                 cells = []
@@ -107,6 +108,11 @@ def comparison_table(results: Results) -> Made:
         csv=f"{COMPARISON}.csv",
     )
     return document, pd.concat(frames, ignore_index=True)
+
+
+def _key(point: Point) -> str:
+    """The column of a set; averages share one, whatever they are over."""
+    return "average" if point.over else point_key(point)
 
 
 def _compare(results: Results, group: list[Main]) -> Comparison:
@@ -182,8 +188,8 @@ def protocols_table(results: Results) -> Made:
         ]
     caption = (
         f"Pixel figures with each method's own smoothing (protocol published) and with sigma = {common:g} px for all "
-        f"(protocol common), at {plan['evaluation']['size']} px; the difference is common {MINUS} published. Image figures "
-        f"depend on no smoothing. {RULE} All other tables and figures: {protocol_sentence(plan)}"
+        f"(protocol common), at {plan['evaluation']['size']} px; the difference is common {MINUS} published. Image "
+        f"figures depend on no smoothing. {RULE} All other tables and figures: {protocol_sentence(plan)}"
     )
     document = TableDoc(
         BY_PROTOCOL,
