@@ -95,7 +95,9 @@ def test_every_figure_says_what_it_shows_from_what_with_which_settings(drawn: Pa
         assert "backbone tiny (random weights, preset reference) at 56 px" in " ".join(figure.settings), figure.name
         assert "smoothed with sigma = 4 px" in " ".join(figure.settings), figure.name
     depth = next(figure for figure in read_figures_index(drawn / "index.json") if figure.name == "fig_5_depth")
-    assert "depth 1 / 2 / 4, length 5" in " ".join(depth.settings)
+    assert "AdaCLIP: prompt type SD, prompt branch VL, prompt depth 1 / 2 / 4, prompt length 5" in " ".join(
+        depth.settings
+    )
     assert "metrics.json of 3 runs depth_1, depth_2 and depth_4." in depth.source
     assert "seeds 0 and 1" in depth.settings
     assert "one standard deviation" in depth.rules
@@ -284,11 +286,12 @@ def test_training_shows_the_mean_loss_of_each_run(results: Results) -> None:
 def test_cost_compares_over_shared_sets(results: Results) -> None:
     found = series.configurations(results.plan)
     # Plain CLIP lacks HeadCT, which all others have.
-    assert [one.title for one in found] == ["J = 1", "J = 2", "J = 4", "BTAD", "CVC-ColonDB"]
+    assert [one.title for one in found] == ["AdaCLIP", "J = 1", "J = 2", "J = 4", "CVC-ColonDB"]
+    assert [one.experiments[0]["name"] for one in found[:2]] == ["transfer_btad", "depth_1"]
     assert series.common_sets(found, results.plan) == ["mvtec", "headct", "tn3k"]
     drawn = cost.draw(results)
     axes = drawn.figure.axes[0]
-    expected = np.mean([results.value("depth_1", name, "image", "auroc")[0] for name in ("mvtec", "headct")])
+    expected = np.mean([results.value("transfer_btad", name, "image", "auroc")[0] for name in ("mvtec", "headct")])
     heights = [line.get_ydata()[0] for line in axes.lines]
     assert heights[0] == pytest.approx(100 * expected)
 
@@ -317,13 +320,22 @@ def test_a_level_without_figures_is_said(tmp_path: Path) -> None:
 
 def test_many_experiments_are_compared_by_method() -> None:
     experiments = [
-        {"name": f"e{i}", "title": f"E {i}", "method": "adaclip", "evaluate": ["b", "a"] if i else ["a"]}
+        {
+            "name": f"e{i}",
+            "title": f"E {i}",
+            "method": "one",
+            "kind": "trained",
+            "evaluate": ["b", "a"] if i else ["a"],
+        }
         for i in range(series.MANY)
     ]
-    few = {"experiments": experiments}
+    methods = {"one": {"title": "First"}, "two": {"title": "Second"}, "proof": {"title": "Control"}}
+    control = {**experiments[0], "name": "proof", "method": "proof", "kind": "control"}
+    few = {"experiments": [*experiments, control], "methods": methods}
     assert [one.key for one in series.series(few)] == [f"e{i}" for i in range(series.MANY)]
-    many = {"experiments": [*experiments, {**experiments[0], "name": "clip", "method": "clip"}]}
-    assert [one.key for one in series.series(many)] == ["adaclip", "clip"]
+    other = {**experiments[0], "name": "other", "method": "two", "kind": "training-free"}
+    many = {"experiments": [*experiments, other, control], "methods": methods}
+    assert [(one.key, one.title) for one in series.series(many)] == [("one", "First"), ("two", "Second")]
     assert {name: e["name"] for name, e in series.series(many)[0].by_set.items()} == {"a": "e0", "b": "e1"}
 
 
@@ -331,9 +343,14 @@ def test_a_damaged_history_is_one_line(plan_file: Path, tmp_path: Path) -> None:
     shutil.copytree(plan_file.parents[1], tmp_path / "copy")
     copied = tmp_path / "copy" / "results" / "plan.json"
     history = tmp_path / "copy" / "results" / "runs" / "depth_1" / "seed-0" / "history.csv"
-    history.write_text("epoch,loss\n1,2\n")
-    with pytest.raises(AdaclipError, match="lacks column 'loss_image'"):
-        training.draw(Results(copied))
+    for text, said in (
+        ("epoch,stage\n1,only\n", "lacks column 'loss'"),
+        ("epoch,stage,loss,loss_dice\n1,a,2,\n1,b,2,1\n2,b,2,inf\n", "line 4: loss_dice is inf, no finite number"),
+        ("epoch,stage,loss,loss_dice\n1,a,2,\n1,b,2,1\n2,b,2,\n", "line 4: loss_dice is nan, no finite number"),
+    ):
+        history.write_text(text)
+        with pytest.raises(AdaclipError, match=said):
+            training.draw(Results(copied))
 
 
 def test_long_titles_are_broken_and_no_formula() -> None:
