@@ -13,10 +13,13 @@ import importlib.metadata
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adaclip.errors import UsageError
 from adaclip.methods.card import Card
+
+if TYPE_CHECKING:
+    from adaclip.methods.base import Method
 
 GROUP = "adaclip.methods"
 #: Methods of this package by id, and where their cards are.
@@ -73,14 +76,17 @@ def find_card(method: str) -> Card:
     return card
 
 
-def method_class(card: Card) -> type[Any]:
-    """The class of a method, a `adaclip.methods.base.Method`; imports PyTorch.
+def method_class(card: Card) -> type[Method]:
+    """The class of a method; imports PyTorch.
 
     Raises:
-        UsageError: it is not there.
+        UsageError: it is not there, or is no `adaclip.methods.base.Method`.
     """
+    from adaclip.methods.base import Method
+
     found = _object(card.model, f"method '{card.id}'")
-    assert isinstance(found, type)
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        raise UsageError(f"method '{card.id}': {card.model} is no class derived from adaclip.Method (docs/methods.md)")
     return found
 
 
@@ -89,10 +95,17 @@ def modules_of(method: str) -> tuple[str, ...]:
 
     Args:
         method: as for `find_card`.
+
+    Raises:
+        UsageError: as `find_card`.
     """
-    where = method if ":" in method else known_methods()[method]
     card = find_card(method)
-    return tuple(dict.fromkeys(place.partition(":")[0] for place in (where, card.model) if place))
+    return tuple(dict.fromkeys(place.partition(":")[0] for place in (place_of(method), card.model) if place))
+
+
+def place_of(method: str) -> str:
+    """Where the card of a known method is, as `module:Name`."""
+    return method if ":" in method else known_methods()[method]
 
 
 def _load(place: str, what: str) -> Card:
@@ -102,22 +115,44 @@ def _load(place: str, what: str) -> Card:
         raise UsageError(f"{what}: {place} is neither a Card nor a Method with one (docs/methods.md)")
     if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", card.id):
         raise UsageError(f"{what}: its card's id '{card.id}' has other signs than small letters, digits and _")
+    # A class that inherits the card of another would be passed over in silence for that other.
+    if found is not card and method_class(card) is not found:
+        raise UsageError(f"{what}: the card of {place} is that of {card.model}: give it a card that names it as model")
     return card
 
 
 def _object(place: str, what: str) -> Any:
-    """The object at `module:Name`; modules beside the configuration's working folder are found too."""
-    module, _, name = place.partition(":")
+    """The object at `module:Name`; modules beside the configuration's working folder are found too.
+
+    Code of others may fail in any way: whatever it is becomes one line.
+    """
+    name, _, attribute = place.partition(":")
     here = str(Path.cwd())
     added = here not in sys.path
     if added:
         sys.path.append(here)
     try:
-        return getattr(importlib.import_module(module), name)
-    except ImportError as error:
-        raise UsageError(f"{what}: cannot import {module}: {error}") from None
-    except AttributeError:
-        raise UsageError(f"{what}: {module} has no {name}") from None
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{what}: cannot import {name}: {error}") from None
+    except (Exception, SystemExit) as error:
+        raise UsageError(f"{what}: cannot import {name}: {reason_of(error)}") from None
     finally:
-        if added:
+        # A module that lies there may import its neighbours later too.
+        if added and not _lies_in(sys.modules.get(name), here):
             sys.path.remove(here)
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        raise UsageError(f"{what}: {name} has no {attribute or 'name after a colon'}") from None
+
+
+def reason_of(error: BaseException) -> str:
+    """What went wrong in code of others, in one line: the kind of the exception, and its words."""
+    words = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+def _lies_in(module: Any, folder: str) -> bool:
+    file = getattr(module, "__file__", None)
+    return file is not None and Path(folder) in Path(file).parents

@@ -11,20 +11,23 @@ from pathlib import Path
 
 import pytest
 
+from adaclip.methods.registry import modules_of
 from adaclip.system import digests as module
 from adaclip.system.digests import PACKAGE, code_digest, folder_digest, import_closure
 
-VERBS = (
-    "adaclip.data.prepare",
-    "adaclip.runs.features",
-    "adaclip.runs.train",
-    "adaclip.runs.evaluate",
-    "adaclip.report.tables.write",
-)
+#: Verbs, and whether the code of the run's method counts besides: here that of AdaCLIP.
+VERBS = {
+    "adaclip.data.prepare": False,
+    "adaclip.runs.features": False,
+    "adaclip.runs.train": True,
+    "adaclip.runs.evaluate": True,
+    "adaclip.report.tables.write": False,
+}
+METHOD = modules_of("adaclip")
 
 
 def test_closure_has_what_a_step_uses_and_nothing_else():
-    train = import_closure("adaclip.runs.train")
+    train = import_closure("adaclip.runs.train", *METHOD)
     assert {
         "adaclip.runs.train",
         "adaclip.methods.adaclip.model",
@@ -32,6 +35,10 @@ def test_closure_has_what_a_step_uses_and_nothing_else():
         "adaclip.methods.losses",
         "adaclip.data.torchset",
     } <= train
+    # An edit of one method trains no other again.
+    assert {
+        name for name in import_closure("adaclip.runs.train") if name.startswith("adaclip.methods.adaclip")
+    } == set()
     # A change of the evaluation or of the metrics must not train everything again.
     assert (
         not {"adaclip.runs.evaluate", "adaclip.metrics.collect", "adaclip.metrics.measures", "adaclip.runs.selection"}
@@ -65,14 +72,14 @@ def package(tmp_path, monkeypatch):
 
 def digests() -> dict[str, str]:
     code_digest.cache_clear()
-    return {verb: code_digest(verb) for verb in VERBS}
+    return {verb: code_digest(verb, *(METHOD if learns else ())) for verb, learns in VERBS.items()}
 
 
 @pytest.mark.parametrize(
     ("file", "concerned"),
     [
         ("metrics/measures.py", {"adaclip.runs.evaluate"}),
-        ("methods/losses.py", {"adaclip.runs.train"}),
+        ("methods/losses.py", {"adaclip.runs.train", "adaclip.runs.evaluate"}),
         ("methods/adaclip/fusion.py", {"adaclip.runs.train", "adaclip.runs.evaluate"}),
         ("clip/backbone.py", {"adaclip.runs.features", "adaclip.runs.train", "adaclip.runs.evaluate"}),
         ("clip/models/tiny.json", {"adaclip.runs.features", "adaclip.runs.train", "adaclip.runs.evaluate"}),
@@ -99,7 +106,7 @@ def test_a_new_module_counts_once_it_is_imported(package):
         stream.write("\n\ndef late() -> None:\n    from adaclip.extra import X\n")
     after = digests()
     (package / "extra.py").write_text("X = 2\n")
-    assert {verb for verb in VERBS if digests()[verb] != after[verb]} == {"adaclip.runs.train"}
+    assert {verb for verb in VERBS if digests()[verb] != after[verb]} == {"adaclip.runs.train", "adaclip.runs.evaluate"}
     code_digest.cache_clear()
 
 
