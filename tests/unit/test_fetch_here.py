@@ -218,6 +218,18 @@ def test_a_mirror_in_a_folder_is_asked_and_nothing_else(web: Site, tmp_path: Pat
     assert web.asked == []
 
 
+def test_a_mirror_is_asked_for_the_first_source_s_files_first_and_once_for_each(tmp_path: Path) -> None:
+    lab = mirror(tmp_path / "lab")
+    (lab / "other.zip").write_bytes(archive(5))
+    nowhere = "https://nowhere.invalid"
+    other = http(f"{nowhere}/other.zip", "other.zip", None)
+    first = get(a_set(http(f"{nowhere}/nuts.zip"), other), tmp_path / "here", mirror=str(lab))
+    assert [file.name for file in first.archives] == ["nuts.zip"]
+    (lab / "nuts.zip").unlink()
+    twice = [http(f"{nowhere}/a/nuts.zip"), http(f"{nowhere}/b/nuts.zip")]
+    assert fault_of(a_set(*twice), tmp_path / "there", mirror=str(lab)).count("HTTP status 404") == 1
+
+
 def test_a_mirror_is_held_to_the_publisher_s_checksum(tmp_path: Path) -> None:
     lab = mirror(tmp_path / "lab", archive(5))
     text = fault_of(a_set(http("https://nuts.example/nuts.zip")), tmp_path / "here", mirror=str(lab))

@@ -49,7 +49,7 @@ def test_equal_seeds_give_equal_bytes(tmp_path: Path) -> None:
 METHODS = {one.method: one for one in load_weights().values()}
 
 
-@pytest.mark.parametrize(("method", "other"), itertools.permutations(METHODS, 2))
+@pytest.mark.parametrize(("method", "other"), list(itertools.permutations(METHODS, 2)))
 def test_a_file_of_another_method_is_refused(method: str, other: str, tmp_path: Path) -> None:
     (path,) = simulate_release(METHODS[other], tmp_path, TINY, SETTINGS.get(other))
     with pytest.raises(AdaclipError) as caught:

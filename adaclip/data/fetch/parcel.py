@@ -141,8 +141,10 @@ def _fetch_alone(order: _Order) -> Fetched:
     parcel, out, say = order.parcel, order.out, order.say
     failures: list[str] = []
     came_now: dict[str, str] = {}
+    # A mirror has one place for what several sources have.
+    sources = parcel.sources if order.mirror is None else _different(parcel.sources)
     # What is whole here already needs no network, whichever source it is of.
-    for source in sorted(parcel.sources, key=lambda s: not all((out / file.name).is_file() for file in s.files)):
+    for source in sorted(sources, key=lambda s: not all((out / file.name).is_file() for file in s.files)):
         wanted = [_wanted(order, file) for file in source.files]
         kind = _kind(source, order.mirror)
         try:
@@ -165,6 +167,14 @@ def _fetch_alone(order: _Order) -> Fetched:
         write_note(out / NOTE, parcel.id, kind, archives, parcel.kind)
         return Fetched(archives, len(missing), kind)
     raise AdaclipError(_by_hand(order, failures))
+
+
+def _different(sources: tuple[Source, ...]) -> list[Source]:
+    """Of sources with the same files the first."""
+    found: dict[tuple[tuple[str, str | None, int | None], ...], Source] = {}
+    for source in sources:
+        found.setdefault(tuple((file.name, file.sha256, file.size) for file in source.files), source)
+    return list(found.values())
 
 
 @contextlib.contextmanager
