@@ -11,10 +11,13 @@ import torch.nn.functional as F
 
 import adaclip
 from adaclip.clip.attention import value_attention
+from adaclip.clip.settings import BackboneSettings
 from adaclip.errors import AdaclipError, UsageError
+from adaclip.methods.anomalyclip.card import CARD
 from adaclip.methods.anomalyclip.model import AnomalyCLIP
 from adaclip.methods.anomalyclip.settings import AnomalyCLIPTraining
 from adaclip.methods.stages import Shown
+from adaclip.runs.train import Source, train
 
 NAMES = ["bottle", "screw", "pipe"]
 SMALL = {"prompt_length": 3, "deep_prompt_length": 2, "deep_prompt_depth": 3, "dpam_blocks": 2}
@@ -205,6 +208,37 @@ def test_one_image_is_a_batch_to_train_on(config):
     assert all(value.grad is not None and bool(value.grad.isfinite().all()) for value in method.parameters())
 
 
+def test_the_loop_keeps_frozen_features_over_epochs(config, prepared, tmp_path, monkeypatch):
+    """Two epochs give the same parameters whether the vision tower runs once for an image or twice."""
+    manifest = prepared("toy")
+    seen: list[int] = []
+    frozen = AnomalyCLIP.frozen
+
+    def counted(method, images):
+        seen.append(len(images))
+        return frozen(method, images)
+
+    monkeypatch.setattr(AnomalyCLIP, "frozen", counted)
+    backbone = CARD.reference.of(BackboneSettings(str(config), image_size=32))
+
+    def trained(name, cache):
+        seen.clear()
+        out, settings = tmp_path / name / "checkpoint.safetensors", AnomalyCLIPTraining(epochs=2, batch_size=4)
+        files = {"out": out, "history": out.with_name("history.csv"), "cost": out.with_name("cost.json")}
+        sources = [Source(manifest)]
+        train("r", "anomalyclip", backbone, SMALL, settings, seed=3, auxiliary=sources, choose=None, cache=cache,
+              device=torch.device("cpu"), **files)  # fmt: skip
+        return adaclip.load_model(out)[0].state_dict(), sum(seen), files["cost"]
+
+    kept, few, cost = trained("kept", 1.0)
+    again, many, _ = trained("again", 0.0)
+    assert many == 2 * few
+    # ctx of 3 words and 2 sets of 2 tokens, of width 32.
+    assert json.loads(cost.read_text())["parameters"] == (2 * 3 + 2 * 2) * 32
+    for name, value in kept.items():
+        torch.testing.assert_close(value, again[name], rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -278,10 +312,11 @@ class TestReleased:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            ({"clip_model.x": torch.zeros(2)}, r"no prompt_learner \(its first entry is called clip_model.x\)"),
-            ({"prompt_learner": torch.zeros(2)}, "no prompt_learner"),
-            ({}, "no prompt_learner"),
-            ([1], "no prompt_learner"),
+            ({"clip_model.x": torch.zeros(2)}, r"holds a prompt_learner: .*the first is called clip_model.x"),
+            ({"epoch": 1, "model": {}}, "training state of another program"),
+            ({"prompt_learner": torch.zeros(2)}, "holds a prompt_learner"),
+            ({}, "it holds no parameters"),
+            ([1], "it holds no tensors by name"),
             ({"prompt_learner": {}}, "released layout"),
         ],
     )

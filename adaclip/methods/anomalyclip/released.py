@@ -18,6 +18,7 @@ from adaclip.clip.backbone import Backbone
 from adaclip.errors import AdaclipError
 from adaclip.methods.anomalyclip.sentences import sentences
 from adaclip.methods.released import named_tensors
+from adaclip.system.foreign import other_model
 
 KEY = "prompt_learner"
 STATES = ("pos", "neg")
@@ -132,11 +133,10 @@ def _is_learned(name: str) -> bool:
 def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
     """Learned parameters and copies; what is neither is refused, or left out where it is known to say nothing."""
     if not isinstance(content, Mapping):
-        raise AdaclipError(f"{path} {_LAYOUT}: it holds no {KEY}")
+        raise AdaclipError(f"{path} {_LAYOUT}, which holds a {KEY}: it holds no tensors by name")
     held = content.get(KEY)
     if not isinstance(held, Mapping):
-        first = f" (its first entry is called {next(iter(content))})" if content else ""
-        raise AdaclipError(f"{path} {_LAYOUT}: it holds no {KEY}{first}")
+        raise AdaclipError(f"{path} {_LAYOUT}, which holds a {KEY}: {other_model([str(name) for name in content])}")
     # Token ids are whole numbers, and follow from the words whose embeddings are compared.
     held = {key: value for key, value in held.items() if not str(key).startswith((_UNUSED, "tokenized_prompts_"))}
     tensors = named_tensors(held, path)
