@@ -242,22 +242,18 @@ def test_the_defaults_are_those_of_the_golden_training():
     assert (settings.learning_rate, list(settings.betas), settings.weight_decay) == (META["lr"], META["betas"], 0)
 
 
-def test_released_layout_is_read_and_written(make):
+def test_released_layout_is_read_and_written(make, tmp_path):
     method = make()
-    content = torch.load(FOLDER / "official_layout.pth", weights_only=True)
-    state = method.from_released(content, FOLDER / "official_layout.pth")
-    method.load_state_dict(state)
-    written = method.to_released(method.state_dict())
-    assert {group: {k: list(v.shape) for k, v in held.items()} for group, held in written.items()} == GOLDEN.json(
-        "checkpoint_keys"
-    )
-    [(group, official)] = content.items()
-    assert list(written) == [group]
-    assert isinstance(written[group], OrderedDict)
-    assert list(written[group]) == list(official)
+    adaclip.load_checkpoint(method, FOLDER / "official_layout.pth")
+    adaclip.save_checkpoint(method, tmp_path / "ours.pth")
+    [(group, official)] = torch.load(FOLDER / "official_layout.pth", weights_only=True).items()
+    [(own_group, ours)] = torch.load(tmp_path / "ours.pth", weights_only=True).items()
+    assert {own_group: {key: list(value.shape) for key, value in ours.items()}} == GOLDEN.json("checkpoint_keys")
+    assert (own_group, list(ours)) == (group, list(official))
+    assert isinstance(ours, OrderedDict)
     for key, value in official.items():
-        assert written[group][key].dtype == value.dtype
-        torch.testing.assert_close(written[group][key], value, rtol=0, atol=0)
+        assert ours[key].dtype == value.dtype
+        torch.testing.assert_close(ours[key], value, rtol=0, atol=0)
 
 
 def test_the_backbone_has_the_keys_of_the_published_one(make):
