@@ -100,6 +100,19 @@ def test_figures_quoted_in_cautions_are_the_published_ones():
         assert value("AnomalyCLIP", table, name, "pixel", "auroc") == theirs
     assert value("WinCLIP", "Table 1", "visa", "image", "f1_max") == 80.7
     assert {(figure.level, figure.value) for figure in concerned("visa_auroc")} == {("image", 85.8), ("pixel", 95.5)}
+    winclip = {
+        (f.set, f.level): f.value
+        for f in FIGURES
+        if f.source.startswith("zqhang/Accurate-WinCLIP-pytorch") and f.metric == "auroc"
+    }
+    quoted = {
+        (f.set, f.level): f.value
+        for f in FIGURES
+        if (f.method, f.source) == ("WinCLIP", "arXiv:2407.15795v1 Table 1") and f.metric == "auroc"
+    }
+    said = [float(number) for number in re.findall(r"\d\d\.\d", BY_ID["winclip_no_code"].text)]
+    places = [(name, level) for name in ("mvtec", "visa") for level in ("image", "pixel")]
+    assert said == [values[place] for values in (winclip, quoted) for place in places]
     bao = {f.set: f.value for f in FIGURES if f.method == "AdaCLIP (BaoIAD re-run)" and f.metric == "aupro"}
     assert bao == pytest.approx({"mvtec": 78.1, "visa": 88.5}, abs=0.05)
 

@@ -180,3 +180,18 @@ def test_published_averages_are_the_means_of_their_sets():
 def test_every_column_is_filled():
     for figure in literature().figures:
         assert all(getattr(figure, column) not in ("", None) for column in COLUMNS)
+
+
+def test_figures_of_anomalyclips_own_paper_are_those_that_adaclips_quotes():
+    """Two pages of which neither copied the other's slips: every figure that both print is the same."""
+    own, quoted = {}, {}
+    for figure in literature().figures:
+        if figure.method == "AnomalyCLIP" and figure.source.startswith("AnomalyCLIP (ICLR 2024"):
+            own[figure.point] = figure.value
+        elif figure.method == "AnomalyCLIP" and figure.source.startswith("arXiv:2407.15795v1 Appendix"):
+            quoted[figure.point] = figure.value
+    shared = own.keys() & quoted.keys()
+    assert len(own) == 42
+    assert {point[3] for point in own} == {"auroc", "ap", "aupro"}
+    assert len(shared) == 21
+    assert all(own[point] == quoted[point] for point in shared)
