@@ -57,7 +57,7 @@ def smoothing_of(plan: Mapping[str, Any], methods: Iterable[str]) -> str:
         >>> methods = {"a": {"title": "A", "smoothing": 4.0}, "b": {"title": "B", "smoothing": 0}}
         >>> plan = {"methods": methods, "evaluation": {"protocol": "published", "size": 518, "smoothing": 4.0}}
         >>> smoothing_of(plan, ["a", "b"]), smoothing_of(plan, ["a"])
-        ('maps smoothed with sigma = 4 px (A), none (B)', 'maps smoothed with sigma = 4 px')
+        ('smoothing of maps: sigma = 4 px (A), none (B)', 'maps smoothed with sigma = 4 px')
     """
     by_sigma: dict[float, list[str]] = {}
     for method in dict.fromkeys(methods):
@@ -65,11 +65,10 @@ def smoothing_of(plan: Mapping[str, Any], methods: Iterable[str]) -> str:
         by_sigma.setdefault(sigma, []).append(str(plan["methods"][method]["title"]))
     if list(by_sigma) == [0]:
         return "maps not smoothed"
-    told = [
-        sigma_in_words(sigma) + (f" ({', '.join(titles)})" if len(by_sigma) > 1 else "")
-        for sigma, titles in by_sigma.items()
-    ]
-    return f"maps smoothed with {', '.join(told)}"
+    if len(by_sigma) == 1:
+        return f"maps smoothed with {sigma_in_words(*by_sigma)}"
+    told = (f"{sigma_in_words(sigma)} ({'; '.join(titles)})" for sigma, titles in by_sigma.items())
+    return f"smoothing of maps: {', '.join(told)}"
 
 
 def sigma_in_words(sigma: float) -> str:
@@ -82,4 +81,5 @@ def protocol_in_full(plan: Mapping[str, Any]) -> str:
     methods = compared_methods(plan)
     if plan["evaluation"]["protocol"] == "common" or not methods:
         return protocol_sentence(plan)
-    return f"{protocol_sentence(plan)} Here: {smoothing_of(plan, methods)}."
+    own = smoothing_of(plan, methods)
+    return f"{protocol_sentence(plan)} {own[0].upper()}{own[1:]}."

@@ -75,14 +75,17 @@ def comparison_table(results: Results) -> Made:
                     cell = figure_cell(figure, line, notes)
                     cells.append(replace(cell, text=f"{cell.text} ({figure.rank:g})") if figure.rank else cell)
                 rank = rank_cells(table, index, [metric]) or ([Cell(DASH)] if ranked else [])
-                head = (Cell(group), Cell(METRICS[metric]), Cell(main.title), Cell(main.auxiliary))
-                rows.append((*head, *cells, *rank, *_cost_cells(costs[index])))
+                head = (Cell(METRICS[metric]), Cell(main.title), Cell(main.auxiliary))
+                rows.append(
+                    (*([Cell(group)] if len(groups) > 1 else []), *head, *cells, *rank, *_cost_cells(costs[index]))
+                )
         extra = pd.DataFrame(
             [{"row": m.title, "trained_on": m.auxiliary, **c} for m, c in zip(own, costs, strict=True)]
         )
         frames.append(frame_of(table, results).assign(table=COMPARISON, group=group).merge(extra, on="row"))
     columns = (
-        Column("group", "Group", filter=True),
+        # Of a single group there is nothing to tell apart.
+        *([Column("group", "Group", filter=True)] if len(groups) > 1 else []),
         Column("metric", "Metric", filter=True),
         Column("method", "Method", filter=True),
         Column("trained_on", "Trained on", filter=True),
@@ -176,11 +179,14 @@ def protocols_table(results: Results) -> Made:
                 gap = found["common"].mean - found["published"].mean
                 cells.append(Cell(DASH) if gap != gap else Cell(signed(100 * gap), 100 * gap))
             full.append(row)
+            if all(cell.value is None for cell in cells):
+                # Without masks there is nothing to smooth; the file has the row.
+                continue
             marks = notes.keys([], simulated=any(results.drawn(main.by_set[name]["name"], name) for name in names))
-            head = (Cell(main.title), Cell(main.auxiliary), Cell(place, notes=marks))
+            head = (Cell(main.title), Cell(place, notes=marks))
             rows.append((*head, number(own, f"{own:g}" if own else "none"), *cells))
-    columns = [Column("method", "Method", filter=True), Column("trained_on", "Trained on")]
-    columns += [Column("place", "Set", filter=True), Column("sigma", "Own sigma, px", "number")]
+    columns = [Column("method", "Method", filter=True), Column("place", "Set", filter=True)]
+    columns.append(Column("sigma", "Own sigma, px", "number"))
     for metric in PIXEL:
         columns += [
             Column(f"{metric}_{key}", title, "percent", group=METRICS["pixel", metric])
