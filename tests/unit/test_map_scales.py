@@ -117,6 +117,19 @@ def test_best_and_worst_do_not_depend_on_the_scores_scale(factor, shift):
         assert panels.roles() == {0: "worst", 1: "best", 4: "best", 5: "worst"}
 
 
+def test_few_maps_are_held_however_many_images_there_are():
+    """The best and worst of each label until all scores are known."""
+    rng = np.random.default_rng(0)
+    rows = [row(index % 2, pixels=False) for index in range(60)]
+    panels = Panels(rows, 6)
+    panels.spread = frozenset()
+    maps = np.zeros((1, SIDE, SIDE), np.float32)
+    for index in range(60):
+        panels.update([index], maps > 0, maps, rng.normal(size=1))
+    assert len(panels._maps) == 2 * 2 * panels.extremes
+    assert sorted(panels.roles().values()) == ["best", "best", "worst", "worst"]
+
+
 @pytest.fixture
 def picture(tmp_path):
     Image.new("RGB", (SIDE, SIDE)).save(tmp_path / "picture.png")
