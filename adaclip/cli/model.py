@@ -93,7 +93,9 @@ def add_model_verbs(verbs: Any) -> None:
         "--name", metavar="NAME", help="name of the run of a released checkpoint (default: its file's)"
     )
     evaluate.add_argument("--manifest", type=Path, required=True, metavar="FILE", help="manifest of the prepared set")
-    evaluate.add_argument("--features", type=Path, metavar="FILE", help="its features (default: computed on the way)")
+    evaluate.add_argument(
+        "--features", type=Path, nargs="?", metavar="FILE", help="its features (default: computed on the way)"
+    )
     evaluate.add_argument("--evaluation", metavar="SETTINGS", help="evaluation settings (default: the paper's)")
     evaluate.add_argument(
         "--out",
