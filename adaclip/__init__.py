@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from adaclip.methods.base import Method, Prediction
     from adaclip.methods.card import Card
     from adaclip.methods.load import load_method
+    from adaclip.runs.check_method import check_method
     from adaclip.runs.checkpoint import load_checkpoint, load_model, save_checkpoint
 
 __version__ = "0.1.0"
@@ -27,6 +28,7 @@ _HOMES = {
     "Card": "adaclip.methods.card",
     "Method": "adaclip.methods.base",
     "Prediction": "adaclip.methods.base",
+    "check_method": "adaclip.runs.check_method",
     "load_backbone": "adaclip.clip.load",
     "load_method": "adaclip.methods.load",
     "load_checkpoint": "adaclip.runs.checkpoint",
@@ -43,6 +45,7 @@ __all__ = [
     "Method",
     "Prediction",
     "__version__",
+    "check_method",
     "load_backbone",
     "load_checkpoint",
     "load_method",

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from adaclip.cli.audit import add_audit_verbs
 from adaclip.cli.data import add_data
 from adaclip.cli.encoding import use_utf8
+from adaclip.cli.methods import add_methods
 from adaclip.cli.model import add_model_verbs
 from adaclip.cli.plan import add_plan_verbs
 from adaclip.cli.report import add_report_verbs
@@ -88,6 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_data(verbs)
     add_weights(verbs)
     add_audit_verbs(verbs)
+    add_methods(verbs)
     add_model_verbs(verbs)
     add_report_verbs(verbs)
     add_plan_verbs(verbs)
