@@ -12,11 +12,9 @@ import pytest
 from adaclip.metrics.settings import EvaluateSettings
 from adaclip.runs.controls import evaluate_control
 
-SETTINGS = EvaluateSettings(panels=3)
-
 
 def run(method, manifest, out, seed=0, size=48):
-    evaluate_control(f"my_{method}", method, size, manifest, SETTINGS, out, seed=seed)
+    evaluate_control(f"my_{method}", method, manifest, EvaluateSettings(size=size, panels=3), out, seed=seed)
     return json.loads((out / "metrics.json").read_text())
 
 
@@ -27,7 +25,7 @@ def test_the_ground_truth_gets_everything(prepared, tmp_path):
         "image": {"auroc": 1, "f1_max": 1, "ap": 1},
         "pixel": {"auroc": 1, "f1_max": 1, "ap": 1, "aupro": 1},
     }
-    assert metrics["settings"]["smoothing"] == 0
+    assert metrics["smoothing"] == {"published": 0, "common": 0}
     assert (metrics["run"], metrics["method"], metrics["auxiliary"]) == ("my_oracle", "oracle", [])
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "scores.csv",

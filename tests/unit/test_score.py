@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from adaclip.metrics.settings import EvaluateSettings
 from adaclip.runs.score import score_folder
 
 TINY = BackboneSettings("tiny", image_size=32)
-SETTINGS = EvaluateSettings(batch_size=2, smoothing=2.0)
+SETTINGS = EvaluateSettings(batch_size=2, size=32, protocol="common", smoothing=2.0)
 
 
 @pytest.fixture
@@ -34,10 +35,9 @@ def scene(tmp_path):
     return tmp_path
 
 
-def run(scene, checkpoint="c.safetensors", backbone=None, settings=SETTINGS):
-    score_folder(
-        scene / checkpoint, backbone, scene / "images", "metal nut", settings, scene / "out", device=torch.device("cpu")
-    )
+def run(scene, checkpoint="c.safetensors", backbone=None, settings=SETTINGS, **options):
+    out, cpu = scene / "out", torch.device("cpu")
+    score_folder(scene / checkpoint, backbone, scene / "images", "metal nut", settings, out, device=cpu, **options)
     with (scene / "out" / "scores.csv").open(newline="") as stream:
         return {row["image"]: row for row in csv.DictReader(stream)}
 
@@ -56,6 +56,33 @@ def test_scores_and_heat_maps(scene):
         assert (heat.size, heat.mode) == (image.size, "L")
         small = np.asarray(heat.resize((32, 32), Image.Resampling.BILINEAR)) / 255
         assert np.abs(small - smooth.numpy()).mean() < 0.02
+
+
+def test_heat_maps_of_a_method_without_bounds_have_their_own_range_each(scene, monkeypatch):
+    """Negative values far beyond [0, 1] keep their order, and one note says how they are drawn."""
+    predict = adaclip.AdaCLIP.predict
+
+    def shifted(self, *args):
+        found = predict(self, *args)
+        return dataclasses.replace(found, anomaly_map=300 * found.anomaly_map - 900)
+
+    monkeypatch.setattr(adaclip.AdaCLIP, "predict", shifted)
+    monkeypatch.setattr(adaclip.AdaCLIP, "map_range", None)
+    said = []
+    scores = run(scene, say=said.append)
+    assert [text for text in said if "bounds" in text] == [
+        "this method's maps have no bounds: each heat map runs from its own least to its own greatest value"
+    ]
+    # This image has the map's size.
+    heat = np.asarray(Image.open(scene / "out" / "maps" / "deep" / "a.jpg.png"), float)
+    model, _ = adaclip.load_model(scene / "c.safetensors")
+    image = Image.open(scene / "images" / "deep" / "a.jpg")
+    smooth = Smoother(32, 2.0)(model.predict(adaclip.preprocess(image, 32)[None], ["metal nut"]).anomaly_map)[0].numpy()
+    assert float(scores["deep/a.jpg"]["map_max"]) == pytest.approx(smooth.max(), rel=1e-4)
+    assert smooth.max() < -100
+    share = (smooth - smooth.min()) / (smooth.max() - smooth.min())
+    assert (heat.min(), heat.max()) == (0, 255)
+    np.testing.assert_allclose(heat, 255 * share, atol=0.6)
 
 
 def test_a_released_checkpoint_needs_a_backbone(scene):
