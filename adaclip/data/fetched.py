@@ -64,7 +64,7 @@ def drop_void_receipt(receipt: Path, folder: Path) -> None:
     """Remove the receipt of a fetch when an archive that it lists is no longer in `folder`.
 
     Snakemake makes a file that is missing only when something that needs it has to be made: a set that is prepared
-    stays so, and one that has to be prepared again is fetched again.
+    stays so, and one that has to be prepared again is fetched again. So it is with weights that were evaluated.
     """
     archives = _read(receipt)
     if receipt.is_file() and not (archives and all((folder / archive.name).is_file() for archive in archives)):

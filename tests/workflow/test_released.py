@@ -82,12 +82,23 @@ def test_each_release_has_a_row_in_the_tables(finished: Project) -> None:
         assert any(id in row for row in rows), id
 
 
+def test_weights_that_were_removed_are_fetched_when_they_are_needed(finished: Project, tmp_path: Path) -> None:
+    project = finished.copy(tmp_path / "project")
+    (project.folder / "data/weights/april_gan_visa/visa_pretrained.pth").unlink()
+    assert project.planned() == set()
+    (project.folder / "results/runs/april_gan_visa/seed-0/alpha/metrics.json").unlink()
+    jobs = project.planned()
+    assert {job for job in jobs if job[0] in ("weights", "evaluate")} == {
+        ("weights", "april_gan_visa"),
+        ("evaluate", "april_gan_visa", "0", "alpha"),
+    }
+
+
 def test_a_wrong_checksum_is_one_line(served: tuple[Site, dict[str, Any]], finished: Project, tmp_path: Path) -> None:
     project = finished.copy(tmp_path / "project")
     entries = yaml.safe_load(yaml.safe_dump(served[1]))
     entries["april_gan_visa"]["files"][0]["sha256"] = "0" * 64
     configure(project, entries, {"april_gan_visa": {"checkpoint": "april_gan_visa", "evaluate": ["alpha"]}})
-    (project.folder / "data/weights/april_gan_visa.fetched.json").unlink()
     (project.folder / "data/weights/april_gan_visa/visa_pretrained.pth").unlink()
     project.run("--cores", "2", "--retries", "0", fails=True)
     said = (project.folder / "results/logs/weights/april_gan_visa.log").read_text().splitlines()

@@ -23,7 +23,7 @@ from adaclip.data.fetched import FETCHED, drop_void_receipt, state
 from adaclip.data.licences import how_to_accept, not_accepted
 from adaclip.data.manifest import has_images
 from adaclip.data.registry import fetching_facts, public_facts, reading_facts
-from adaclip.data.weights import fetching_facts as release_facts, path_of, receipt_of as receipt_of_release
+from adaclip.data.weights import fetching_facts as release_facts, folder_of, path_of, receipt_of as receipt_of_release
 from adaclip.methods.registry import modules_of
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.system.paths import expand_paths
@@ -188,7 +188,9 @@ def checkpoint_of(wildcards):
     """The checkpoint of a run: trained here, fetched, or a file of the user's."""
     chosen = experiment_of(wildcards.run)
     if chosen.release is not None:
-        return receipt_of_release(chosen.release, DATA)
+        receipt = receipt_of_release(chosen.release, DATA)
+        drop_void_receipt(receipt, folder_of(chosen.release, DATA))
+        return receipt
     return chosen.checkpoint or f"{run_folder(wildcards.run, wildcards.seed)}/checkpoint.safetensors"
 
 
