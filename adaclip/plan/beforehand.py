@@ -14,15 +14,16 @@ from pathlib import Path
 from adaclip.clip.architectures import Architecture, check_backbone
 from adaclip.data.fetched import own_files
 from adaclip.data.registry import Dataset, load_registry
-from adaclip.errors import UsageError
+from adaclip.errors import AdaclipError, UsageError
 from adaclip.plan.config import Config
 from adaclip.plan.resolve import Plan, make_plan, plan_document, targets
 from adaclip.report.file_names import table_names
+from adaclip.system.foreign import kind_of_checkpoint
 
 #: Rules of the workflow, which Snakemake takes for targets before it takes them for tables.
 RULES = frozenset(
     "all audit baseline environment evaluate features fetch figures fingerprint overview panels part plan prepare "  # noqa: SIM905
-    "prepared report simulate tables train".split()
+    "prepared report simulate tables train weights".split()
 )
 #: Bytes of a file's name; a run's name is one, and names of files are made with it.
 _LONGEST = 200
@@ -91,6 +92,15 @@ def _check_models(plan: Plan) -> None:
             checkpoint = experiment.checkpoint
             if checkpoint is not None and experiment.release is None and not Path(checkpoint).exists():
                 raise UsageError(f"checkpoint {checkpoint}: no such file or folder")
+            if checkpoint is not None and Path(checkpoint).is_file():
+                _refuse_others(Path(checkpoint))
+
+
+def _refuse_others(checkpoint: Path) -> None:
+    try:
+        kind_of_checkpoint(checkpoint)
+    except AdaclipError as error:
+        raise UsageError(str(error)) from None
 
 
 def _check_names(plan: Plan, registry: Mapping[str, Dataset]) -> None:

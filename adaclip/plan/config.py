@@ -17,12 +17,12 @@ from adaclip.clip.settings import BackboneSettings, Preset
 from adaclip.data.weights import Release, with_changes
 from adaclip.errors import UsageError
 from adaclip.methods.card import Card
-from adaclip.methods.registry import find_card
+from adaclip.methods.registry import BUILT_IN, find_card
 from adaclip.methods.training import TrainSettings
 from adaclip.metrics.settings import EvaluateSettings
 from adaclip.plan.experiments import Family, Single, Value, expand
 from adaclip.plan.tables import Curve, Table, read_curves, read_tables
-from adaclip.system.annotated import read, schema_of
+from adaclip.system.annotated import read
 from adaclip.system.paths import expand_path, expand_paths
 from adaclip.system.reading import check_plain, parse_yaml, read_yaml
 from adaclip.system.schema import validate, validate_part
@@ -263,7 +263,7 @@ def _experiment(
         raise UsageError(
             f"{place}: unknown backbone '{backbone}' (defined in backbones: {', '.join(backbones) or 'none'})"
         )
-    method = entry.get("method", "adaclip")
+    method = str(entry.get("method", "adaclip"))  # a sweep may have numbers
     release = None
     checkpoint = entry.get("checkpoint")
     auxiliary = tuple(entry.get("auxiliary", ()))
@@ -282,14 +282,16 @@ def _experiment(
             raise UsageError(f"{place}: a checkpoint is not trained: leave train out")
     try:
         card = find_card(method)
+        preset = entry.get("preset", defaults.get("preset", "reference"))
+        card.numerics(preset)  # a sweep may have any word
     except UsageError as error:
         raise UsageError(f"{place}: {error}") from None
     if entry.get("train") and card.training is None:
         raise UsageError(f"{place}: method {method} is not trained: leave train out")
-    model = _settings(card.settings, defaults.get("model", {}), own["model"], f"{place}.model")
+    model = _settings(card.settings, "model", defaults, own, where, single.name)
     train = None
     if card.training is not None and checkpoint is None:
-        train = _settings(card.training, defaults.get("train", {}), own["train"], f"{place}.train")
+        train = _settings(card.training, "train", defaults, own, where, single.name)
     evaluate = entry.get("evaluate", "others")
     return Experiment(
         name=single.name,
@@ -300,7 +302,7 @@ def _experiment(
         auxiliary=auxiliary,
         evaluate=None if evaluate == "others" else tuple(evaluate),
         backbone=backbone,
-        preset=entry.get("preset", defaults.get("preset", "reference")),
+        preset=preset,
         model=model,
         train=train,
         seeds=(0,) if checkpoint is not None else tuple(entry.get("seeds", defaults.get("seeds", [0]))),
@@ -311,23 +313,30 @@ def _experiment(
     )
 
 
-def _settings(kind: type[Any], defaults: Mapping[str, Any], own: Mapping[str, Any], place: str) -> Any:
+def _settings(
+    kind: type[Any], part: str, defaults: Mapping[str, Any], own: Mapping[str, Any], where: str, name: str
+) -> Any:
     """Settings of a method: an experiment's own on top of those defaults that the method has."""
-    known = {field.name for field in dataclasses.fields(kind)}
-    return read(kind, {**{key: value for key, value in defaults.items() if key in known}, **own}, place)
+    known = _keys(kind)
+    shared = {key: value for key, value in (defaults.get(part) or {}).items() if key in known}
+    # By themselves first, so that a fault is said to be where it stands.
+    read(kind, shared, where, f"defaults.{part}")
+    return read(kind, {**shared, **own[part]}, where, f"experiments.{name}.{part}")
+
+
+def _keys(kind: type[Any]) -> list[str]:
+    return [field.name for field in dataclasses.fields(kind)]
 
 
 def _check_defaults(defaults: Mapping[str, Any], experiments: Sequence[Experiment], where: str) -> None:
-    """Refuse default settings that no experiment's method has, or with wrong values."""
+    """Refuse default settings that no method has; one that is not used here may have them."""
+    used = [experiment.card for experiment in experiments]
+    cards = [*used, *(find_card(method) for method in BUILT_IN)]
     for part in ("model", "train"):
-        kinds = {
-            experiment.card.settings if part == "model" else experiment.card.training for experiment in experiments
-        }
-        known: dict[str, Any] = {}
-        for kind in sorted((kind for kind in kinds if kind is not None), key=lambda kind: kind.__name__):
-            known |= {key: entry for key, entry in schema_of(kind)["properties"].items() if key not in known}
-        schema = {"type": "object", "additionalProperties": False, "properties": known}
-        validate_part(defaults.get(part) or {}, schema, f"{where}: defaults.{part}")
+        kinds = [card.settings if part == "model" else card.training for card in cards]
+        known = dict.fromkeys(key for kind in kinds if kind is not None for key in _keys(kind))
+        schema = {"type": "object", "additionalProperties": False, "properties": {key: {} for key in known}}
+        validate_part(defaults.get(part) or {}, schema, where, f"defaults.{part}")
 
 
 def _is_path(text: str) -> bool:

@@ -46,19 +46,20 @@ def schema_of(kind: type) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
-def read(kind: type[_T], value: Mapping[str, Any], where: str) -> _T:
+def read(kind: type[_T], value: Mapping[str, Any], where: str, inside: str = "") -> _T:
     """Settings from a mapping of a configuration.
 
     Args:
         kind: a dataclass whose fields are made with `setting`.
         value: keys and values.
-        where: what to call the mapping in errors.
+        where: what to call the mapping in errors, or the file that it stands in.
+        inside: keys that lead to the mapping in that file, with dots between them.
 
     Raises:
         UsageError: naming the place, the fault, and the nearest known key for a wrong one.
     """
     # Python's own callers give tuples where YAML has lists.
-    checked = validate_part({key: _plain(item) for key, item in value.items()}, schema_of(kind), where)
+    checked = validate_part({key: _plain(item) for key, item in value.items()}, schema_of(kind), where, inside)
     return kind(**{key: _tuple(item) for key, item in checked.items()})
 
 

@@ -45,12 +45,19 @@ def validate(value: Any, schema_name: str, where: str) -> Any:
     return validate_part(value, part, where)
 
 
-def validate_part(value: Any, part: dict[str, Any], where: str) -> Any:
-    """`validate` against a schema that is given."""
+def validate_part(value: Any, part: dict[str, Any], where: str, inside: str = "") -> Any:
+    """`validate` against a schema that is given.
+
+    Args:
+        value: what YAML gave.
+        part: the schema.
+        where: what to call the whole in errors, usually the file's path.
+        inside: keys that lead to `value` in the whole, with dots between them.
+    """
     validator = _validator_class()(part)
     errors = sorted(_leaves(validator.iter_errors(value)), key=lambda error: list(map(str, error.absolute_path)))
     if errors:
-        raise UsageError(f"{where}: {_describe(errors[0])}")
+        raise UsageError(f"{where}: {_describe(errors[0], inside)}")
     return _with_defaults(copy.deepcopy(value), part, part)
 
 
@@ -82,13 +89,16 @@ def _leaves(errors: Iterator[Any]) -> Iterator[Any]:
             yield error
 
 
-def _describe(error: Any) -> str:
-    place = ".".join(str(step) for step in error.absolute_path) or "top level"
+def _describe(error: Any, inside: str = "") -> str:
+    steps = [*filter(None, [inside]), *map(str, error.absolute_path)]
+    place = ".".join(steps) or "top level"
     if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
         known = list(error.schema.get("properties", {}))
         unknown = [key for key in error.instance if key not in known]
         near = difflib.get_close_matches(str(unknown[0]), known, n=1, cutoff=0.5)
-        hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}"
+        hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known) or 'none'}"
+        # Our own keyword: where keys stand that stood here once.
+        hint = error.schema.get("moved", {}).get(unknown[0], hint)
         return f"{place}: unknown key '{unknown[0]}' ({hint})"
     if error.validator == "required" and error.validator_value == ["experiments"]:
         return f"{place}: it has no experiments: give some, or say which file it changes (extends: paper.yaml)"
@@ -98,11 +108,20 @@ def _describe(error: Any) -> str:
         return f"{place}: {_short(error.instance)} is not one of {', '.join(map(str, error.validator_value))}"
     if error.validator == "type" and error.validator_value == "number" and _is_number(error.instance):
         return f"{place}: {_short(error.instance)} is text: write {_as_yaml(error.instance)}"
+    choices = [value for option in _options(error) for value in option.get("enum", ())]
+    if choices:
+        return f"{place}: {_short(error.instance)} is not one of {', '.join([*choices, 'null'])}"
     if error.validator in ("anyOf", "oneOf") and error.schema.get("description"):
         return f"{place}: {_short(error.instance)} does not fit: {error.schema['description']}"
     if error.validator == "pattern" and error.schema.get("description"):
         return f"{place}: {_short(error.instance)} does not fit: {error.schema['description']}"
     return f"{place}: {error.message.replace(repr(error.instance), _short(error.instance))}"
+
+
+def _options(error: Any) -> list[Any]:
+    """The branches of an anyOf that only leaves a choice, or null; else none."""
+    branches = error.validator_value if error.validator == "anyOf" else []
+    return branches if all("enum" in one or one.get("type") == "null" for one in branches) else []
 
 
 def _is_number(value: Any) -> bool:

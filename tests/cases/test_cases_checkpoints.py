@@ -14,7 +14,7 @@ from PIL import Image
 import adaclip
 from adaclip.cli import main
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.runs.checkpoint import PREFIX
+from adaclip.methods.adaclip.model import PREFIX
 from adaclip.system.tensors import read_tensors, write_tensors
 from tests.cases.saying import TINY, one_line
 

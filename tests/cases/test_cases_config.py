@@ -201,10 +201,16 @@ def entry(**changes: object) -> dict[str, object]:
             {"model": "ViT-L-14-336", "pretrained": "gone.pt"},
             "weights 'gone.pt' of ViT-L-14-336: no such",
         ),
+        ({"model": "tiny", "preset": "reference"}, "unknown key 'preset' (give it to experiments or to defaults)"),
     ],
 )
 def test_backbones_that_cannot_be_made(refused, backbone, said):
     assert refused(backbones={"one": backbone}).startswith(f"backbones.one: {said}")
+
+
+def test_an_activation_that_is_none(refused):
+    said = refused(backbones={"one": {"model": "tiny", "activation": "relu"}})
+    assert said == "backbones.one.activation: 'relu' is not one of gelu, quick_gelu, as_trained, null"
 
 
 @pytest.mark.parametrize(
@@ -230,10 +236,52 @@ def test_backbones_that_cannot_be_made(refused, backbone, said):
             "experiments.on_bolts.train.learning_rate: '1e-3' is text: write 1.0e",
         ),
         ({"sweep": {"model.prompt_depth": [2, 5]}}, "experiments.on_bolts_5: prompt_depth 5 is more than the 4 blocks"),
+        ({"sweep": {"model.clusters": [0, 2]}}, "experiments.on_bolts_0.model.clusters: 0 is less than the minimum"),
+        ({"sweep": {"preset": ["corrected", "x"]}}, "experiments.on_bolts_x: unknown preset 'x': use reference or"),
+        ({"sweep": {"method": ["adaclip", 3]}}, "experiments.on_bolts_3: unknown method '3' (known: adaclip, "),
+        ({"model": {"cluster": 2}}, "experiments.on_bolts.model: unknown key 'cluster' (did you mean 'clusters'?)"),
+        ({"train": {"epoch": 2}}, "experiments.on_bolts.train: unknown key 'epoch' (did you mean 'epochs'?)"),
+        ({"method": "oracle", "model": {"x": 1}}, "experiments.on_bolts.model: unknown key 'x' (known keys: none)"),
+        ({"method": "oracle", "train": {"epochs": 1}}, "experiments.on_bolts: method oracle is not trained: leave"),
+        ({"method": "oracle"}, "experiment 'on_bolts': method oracle takes no auxiliary data: leave it out"),
+        (
+            {"method": "winclip", "auxiliary": [], "model": {"scale": [2]}},
+            "experiments.on_bolts.model: unknown key 'scale' (did you mean 'scales'?)",
+        ),
+        (
+            {"model": {"prompt_type": "none"}, "train": {"freeze_projections": True}},
+            "experiment 'on_bolts': nothing to train: no prompts, and the projections are frozen",
+        ),
+        ({"checkpoint": "gone.pth"}, "experiments.on_bolts: checkpoint gone.pth: no such file or folder"),
+        ({"checkpoint": "gone"}, "experiments.on_bolts: checkpoint 'gone' is neither a file nor the id of released"),
+        ({"checkpoint": "own.yaml"}, "experiments.on_bolts: own.yaml is not a checkpoint: it is a text file that"),
+        ({"checkpoint": "own.yaml", "train": {"epochs": 1}}, "experiments.on_bolts: a checkpoint is not trained: "),
     ],
 )
 def test_experiments_that_must_fail(refused, changes, said):
     assert refused(experiments=entry(**changes)).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("defaults", "said"),
+    [
+        ({"train": {"epoch": 3}}, "defaults.train: unknown key 'epoch' (did you mean 'epochs'?)"),
+        ({"model": {"clusterz": 3}}, "defaults.model: unknown key 'clusterz' (did you mean 'clusters'?)"),
+        ({"train": {"epochs": -3}}, "defaults.train.epochs: -3 is less than the minimum of 1"),
+        ({"train": {"betas": [0.5, 2]}}, "defaults.train.betas.1: 2 is greater than or equal to the maximum of 1"),
+        ({"model": 3}, "defaults.model: 3 is not of type 'object'"),
+        ({"preset": "x"}, "defaults.preset: 'x' is not one of reference, corrected"),
+        ({"evaluate_with": {"siz": 56}}, "defaults.evaluate_with: unknown key 'siz' (did you mean 'size'?)"),
+    ],
+)
+def test_defaults_that_must_fail(refused, defaults, said):
+    assert refused(defaults=defaults) == said
+
+
+def test_defaults_may_have_settings_of_methods_that_are_not_used(folder):
+    experiments = {"guess": {"method": "random", "evaluate": ["nuts"]}}
+    write(folder / "own.yaml", {**OWN, "defaults": {"model": {"clusters": 3}}, "experiments": experiments})
+    assert load_config(folder / "own.yaml").experiments[0].method == "random"
 
 
 def test_fp16_on_a_cpu(refused):

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 import pytest
-from adaclip.methods.adaclip.words import _context, refuse_long_words
 from PIL import Image
 
 import adaclip
@@ -16,7 +15,9 @@ from adaclip.data import checks
 from adaclip.data.prepare import prepare
 from adaclip.data.registry import Dataset, chosen_sources, dataset_for, load_registry
 from adaclip.errors import UsageError
-from adaclip.methods.adaclip.prompts import sentences
+from adaclip.methods.adaclip.card import CARD
+from adaclip.methods.adaclip.sentences import sentences
+from adaclip.methods.words import _context, refuse_long_words
 from adaclip.report.results import Results
 from adaclip.report.tables.compare import measured_figure
 from tests.cases.saying import TINY, one_line
@@ -88,7 +89,7 @@ def test_a_plan_that_trains_on_sets_without_anomalous_images_is_refused(tmp_path
 # --- masks that vanish ---
 
 
-def test_defects_that_vanish_at_the_models_size_are_counted(tmp_path, capsys):
+def test_defects_that_vanish_at_the_evaluations_size_are_counted(tmp_path, capsys):
     raw = tmp_path / "raw" / "nut"
     for index in range(2):
         draw_image(raw / "test" / "good" / f"{index:03}.png", size=(512, 512))
@@ -99,10 +100,11 @@ def test_defects_that_vanish_at_the_models_size_are_counted(tmp_path, capsys):
         pixels.paste(255, (20, rows.start, 22 if rows.stop - rows.start == 2 else 200, rows.stop))
         pixels.save(mask)
     prepare(Dataset("nuts", "Nuts"), raw.parent, tmp_path / "set", jobs=1)
-    command = ["baseline", "--method", "random", "--backbone", TINY, "--manifest", tmp_path / "set" / "manifest.csv"]
-    assert main([str(argument) for argument in [*command, "--out", tmp_path / "out"]]) == 0
+    command = ["baseline", "--method", "random", "--manifest", tmp_path / "set" / "manifest.csv"]
+    command += ["--evaluation", '{"size": 56}', "--out", tmp_path / "out"]
+    assert main([str(argument) for argument in command]) == 0
     said = capsys.readouterr().err
-    assert "adaclip: warning: nuts: the defects of 2 of 3 masks are too small" in said
+    assert "adaclip: warning: nuts: the defects of 2 of 3 masks vanish at the evaluation's size" in said
     assert "(nut 2)" in said
     entry = json.loads((tmp_path / "out" / "metrics.json").read_text())["categories"]["nut"]
     assert (entry["vanished"], entry["anomalous"]) == (2, 3)
@@ -135,11 +137,25 @@ def test_the_report_says_how_many_vanished(tmp_path):
 LONG = ("m 5 nut " * 30).strip()
 
 
-def test_words_that_the_text_tower_would_cut_are_refused_by_every_verb(tiny, tmp_path, prepared, capsys):
+def test_words_that_the_text_tower_would_cut_are_refused_by_every_verb_that_asks_with_them(
+    tiny, tmp_path, prepared, capsys
+):
     long = prepared("long", categories=[LONG])
-    command = ["features", "--backbone", TINY, "--manifest", long, "--out", tmp_path / "f.safetensors"]
-    text = one_line(capsys, command, 2)
-    assert "tokens, but tiny takes 77" in text
+    # Before the features are read: there are none.
+    command = [
+        "train",
+        "--backbone",
+        TINY,
+        "--manifest",
+        long,
+        "--features",
+        "gone",
+        "--out",
+        tmp_path / "t.safetensors",
+    ]
+    assert "tokens, but tiny takes 77" in one_line(capsys, command, 2)
+    command = ["baseline", "--method", "winclip", "--backbone", TINY, "--manifest", long, "--out", tmp_path / "out"]
+    assert "tokens, but tiny takes 77" in one_line(capsys, command, 2)
     adaclip.save_checkpoint(adaclip.AdaCLIP(tiny), tmp_path / "c.safetensors")
     draw_image(tmp_path / "images" / "a.png")
     for arguments in (
@@ -166,10 +182,10 @@ def test_words_that_just_fit_are_taken_and_one_more_is_not():
         for count in range(90, 0, -1)
         if max(len(encode(line)) + 2 for state in sentences(" ".join(["nut"] * count)) for line in state) == 77
     )
-    refuse_long_words([fitting], "tiny", "set")
+    refuse_long_words([fitting], CARD, "tiny", "set")
     with pytest.raises(UsageError, match="makes a text prompt of 78 tokens, but tiny takes 77"):
-        refuse_long_words([f"{fitting} nut"], "tiny", "set")
-    refuse_long_words([f"{fitting} nut"], "no-such-model", "set")
+        refuse_long_words([f"{fitting} nut"], CARD, "tiny", "set")
+    refuse_long_words([f"{fitting} nut"], CARD, "no-such-model", "set")
     assert _context("ViT-L-14-336") == 77
 
 
