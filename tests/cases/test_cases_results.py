@@ -322,7 +322,11 @@ def test_metrics_that_cannot_be_right_are_refused(invented, tmp_path, damage, sa
         (EVALUATED / "scores.csv", lambda text: score_of_first(text, "inf"), "line 2: anomaly_score is inf"),
         (EVALUATED / "scores.csv", lambda text: score_of_first(text, "high"), "line 2: anomaly_score is high"),
         (EVALUATED / "scores.csv", lambda _: "", "cannot be read"),
-        (EVALUATED.parent / "history.csv", lambda text: text.replace("\n1,100,", "\n1,100,inf,"), "no finite number"),
+        (
+            EVALUATED.parent / "history.csv",
+            lambda text: text.replace("\n1,only,100,", "\n1,only,100,inf,"),
+            "no finite number",
+        ),
     ],
 )
 def test_other_files_that_cannot_be_right_are_refused(invented, tmp_path, file, change, said) -> None:
