@@ -61,7 +61,9 @@ class Project:
 
     def start(self, *arguments: str, config: str | None = "config.yaml") -> subprocess.Popen[str]:
         chosen = ["--configfile", config] if config is not None else []
-        environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+        # Packages of others may be installed into `site`.
+        path = os.pathsep.join((str(self.folder), str(self.folder / "site")))
+        environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
         return subprocess.Popen(
             [Path(sys.executable).with_name("snakemake"), *chosen, *arguments],
             cwd=self.folder,
