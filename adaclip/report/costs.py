@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adaclip.errors import AdaclipError
-from adaclip.report.methods import Experiment, has_given_weights, learns, makes_checkpoint
+from adaclip.report.methods import Experiment, has_given_weights, is_trained, learns
 from adaclip.report.results import Results
 from adaclip.report.stored import MEND, read_cost
 
@@ -64,11 +64,11 @@ def learned_parameters(results: Results, by_set: Mapping[str, Experiment]) -> in
     Raises:
         AdaclipError: a file of a cost is missing or damaged.
     """
-    if all(experiment["kind"] == "training-free" for experiment in by_set.values()):
+    if not any(map(is_trained, by_set.values())):
         return 0
     folders = []
     for name, experiment in by_set.items():
-        if makes_checkpoint(experiment):
+        if learns(experiment):
             folders += [results.run_folder(experiment, seed) for seed in experiment["seeds"]]
         folders += [found.folder for found in results.of(experiment, name)]
     for folder in dict.fromkeys(folders):
