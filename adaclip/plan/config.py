@@ -333,10 +333,21 @@ def _check_defaults(defaults: Mapping[str, Any], experiments: Sequence[Experimen
     used = [experiment.card for experiment in experiments]
     cards = [*used, *(find_card(method) for method in BUILT_IN)]
     for part in ("model", "train"):
+<<<<<<< HEAD
         kinds = [card.settings if part == "model" else card.training for card in cards]
         known = dict.fromkeys(key for kind in kinds if kind is not None for key in _keys(kind))
         schema = {"type": "object", "additionalProperties": False, "properties": {key: {} for key in known}}
         validate_part(defaults.get(part) or {}, schema, where, f"defaults.{part}")
+=======
+        kinds = {
+            experiment.card.settings if part == "model" else experiment.card.training for experiment in experiments
+        }
+        known: dict[str, Any] = {}
+        for kind in sorted((kind for kind in kinds if kind is not None), key=lambda kind: kind.__name__):
+            known |= {key: entry for key, entry in schema_of(kind)["properties"].items() if key not in known}
+        schema = {"type": "object", "additionalProperties": False, "properties": known}
+        validate_part(defaults.get(part) or {}, schema, f"{where}: defaults.{part}", top="")
+>>>>>>> 6197be3 (Test the loop, the plan and the settings with any method in mind)
 
 
 def _is_path(text: str) -> bool:

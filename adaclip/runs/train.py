@@ -87,7 +87,7 @@ def train(
         method: its id, or `module:Name`; one that is not trained saves its initial parameters.
         backbone: the CLIP to adapt.
         model: settings of the method itself.
-        settings: how to train; None for a method that is not trained.
+        settings: how to train; not used for a method that is not trained.
         seed: of parameters, order and mosaics.
         auxiliary: prepared sets to train on, their test split.
         choose: chooses the best epoch (`adaclip.runs.selection.Selection`), or None to keep the last; wanted exactly
@@ -104,6 +104,9 @@ def train(
             or a loss that is not finite (nothing is saved then).
         UsageError: settings that do not go together, or words that the text tower would cut.
     """
+    card = find_card(method)
+    if not card.trained:
+        settings = None
     selection = settings.selection if settings is not None else None
     if (selection is None) != (choose is None):
         raise UsageError(
@@ -113,7 +116,6 @@ def train(
         raise UsageError(f"run {name}: cannot write the checkpoint {out}: end its name in .safetensors")
     check_writable(out, history, cost)
     started = time.monotonic()
-    card = find_card(method)
     # What cannot be learnt from is refused before the weights are loaded.
     rows = _read_rows(auxiliary, settings, name) if settings is not None else []
     torch.manual_seed(seed)

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from adaclip.clip.architectures import Architecture, check_backbone, check_prompts, known_weights, read_architecture
+from adaclip.clip.architectures import Architecture, check_backbone, known_weights, read_architecture
 from adaclip.clip.settings import BackboneSettings
 from adaclip.errors import UsageError
+from adaclip.methods.adaclip.card import check
+from adaclip.methods.adaclip.settings import AdaCLIPSettings
 
 
 def test_sizes_are_those_of_the_towers_that_open_clip_makes():
@@ -32,7 +34,8 @@ def test_sizes_are_those_of_the_towers_that_open_clip_makes():
             try:
                 _check_architecture(clip, name)
                 blocks = len(clip.visual.transformer.resblocks), len(clip.transformer.resblocks)
-                made = Architecture(name, int(clip.visual.patch_size[0]), *blocks, int(clip.context_length))
+                size = config["vision_cfg"]["image_size"]
+                made = Architecture(name, int(clip.visual.patch_size[0]), *blocks, int(clip.context_length), size)
             except UsageError:
                 pass
         if made is None:
@@ -87,7 +90,6 @@ def test_what_cannot_be_made_is_refused(settings, words):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"vision_cfg": {"layers": 3, "patch_size": 8}}, "has 3 vision blocks; 4 feature blocks need"),
         ({"vision_cfg": {"layers": [2, 2, 2, 2]}}, "is not supported"),
         ({"vision_cfg": {"patch_size": 0}}, "must be whole numbers from 1"),
         ({"vision_cfg": 3}, "vision_cfg and text_cfg are no mappings"),
@@ -103,11 +105,11 @@ def test_a_model_config_of_ones_own_is_looked_into(tmp_path, change, words):
 
 def test_prompts_fit_the_towers_that_get_them():
     tiny = read_architecture("tiny")
-    check_prompts(tiny, "SD", "V", 8, 100)
-    check_prompts(tiny, "none", "VL", 99, 100)
+    check(tiny, AdaCLIPSettings("SD", "V", 8, 100))
+    check(tiny, AdaCLIPSettings("none", "VL", 99, 100))
     with pytest.raises(UsageError, match="prompt_depth 5 is more than the 4 blocks of the text tower"):
-        check_prompts(tiny, "S", "VL", 5, 5)
+        check(tiny, AdaCLIPSettings("S", "VL", 5, 5))
     with pytest.raises(UsageError, match="prompt_depth 9 is more than the 8 blocks of the vision tower"):
-        check_prompts(tiny, "D", "V", 9, 5)
+        check(tiny, AdaCLIPSettings("D", "V", 9, 5))
     with pytest.raises(UsageError, match="prompt_length 77 does not fit the text tower's context of 77 tokens"):
-        check_prompts(tiny, "D", "L", 1, 77)
+        check(tiny, AdaCLIPSettings("D", "L", 1, 77))

@@ -51,7 +51,7 @@ def test_without_prompts_it_is_open_clip(tmp_path):
         torch.testing.assert_close(backbone.encode_image(images(56)), clip.encode_image(images(56)), rtol=0, atol=5e-6)
         text = ["a bad photo of a bolt.", "a cropped photo of the flawless metal nut."]
         expected = clip.encode_text(open_clip.SimpleTokenizer()(text))
-        torch.testing.assert_close(backbone.encode_text(backbone.tokenize(text), []), expected, rtol=0, atol=5e-6)
+        torch.testing.assert_close(backbone.encode_text(backbone.tokenize(text)), expected, rtol=0, atol=5e-6)
 
 
 def test_text_is_cut_after_the_last_end_of_text_exactly(tiny):
@@ -61,8 +61,12 @@ def test_text_is_cut_after_the_last_end_of_text_exactly(tiny):
     assert full.shape[1] == 77
     assert cut.shape[1] == 1 + max(int(row.argmax()) for row in full) < 20
     torch.manual_seed(0)
-    prompts = [torch.randn(1, 5, 64) for _ in range(4)]
-    for chosen in ([], prompts):
+    prompt = torch.randn(1, 5, 64)
+
+    def replace(x):
+        return torch.cat([x[:, :1], prompt.expand(len(x), -1, -1), x[:, 6:]], dim=1)
+
+    for chosen in (None, {2: replace, 3: replace}):
         torch.testing.assert_close(tiny.encode_text(cut, chosen), tiny.encode_text(full, chosen), rtol=0, atol=5e-6)
     assert tiny.tokenize(text, at_least=30).shape[1] == 30
     assert tiny.tokenize(text, at_least=300).shape[1] == 77
@@ -72,7 +76,8 @@ def test_prompts_stand_where_the_paper_puts_them(tiny):
     """Appended before block 0, replaced before blocks 1 to J - 1, carried along after."""
     torch.manual_seed(0)
     batch, prompts = images(56), [torch.randn(2, 5, 128) for _ in range(3)]
-    tokens, embedding = tiny.encode_patches(batch, prompts)
+    model = adaclip.AdaCLIP(tiny)
+    tokens, embedding = model.encode_patches(batch, prompts)
     visual = tiny.clip.visual
     x = visual._embeds(batch)
     kept = []
@@ -84,7 +89,7 @@ def test_prompts_stand_where_the_paper_puts_them(tiny):
         x = block(x)
         if index in (1, 3, 5, 7):
             kept.append(x[:, 1:-5].clone())
-    assert tiny.feature_blocks == (2, 4, 6, 8)
+    assert model.feature_blocks == (2, 4, 6, 8)
     for got, expected in zip(tokens, kept, strict=True):
         assert got.shape == (2, 49, 128)
         torch.testing.assert_close(got, expected)
@@ -142,7 +147,7 @@ def test_preset_decides_the_activation(tmp_path, quick, preset, expected):
 
 
 def test_corrected_takes_the_activation_of_a_tag(tiny):
-    from adaclip.clip.backbone import _trained_with_quick_gelu
+    from adaclip.clip.load import _trained_with_quick_gelu
 
     # OpenAI's weights under the plain name were trained with QuickGELU, LAION's were not.
     assert _trained_with_quick_gelu("ViT-L-14-336", "openai")
@@ -267,5 +272,6 @@ def test_configs_that_open_clip_cannot_build_give_one_line(tmp_path, change):
 
 def test_too_few_blocks_for_four_features(tmp_path):
     config = write_config(tmp_path, vision_cfg={**CONFIG["vision_cfg"], "layers": 3})
-    with pytest.raises(UsageError, match="3 vision blocks"):
-        adaclip.load_backbone(config, image_size=56)
+    assert adaclip.load_backbone(config, image_size=56).architecture.vision_blocks == 3
+    with pytest.raises(UsageError, match="has 3 vision blocks; 4 feature blocks need at least that many"):
+        adaclip.load_method("adaclip", config, image_size=56)

@@ -99,7 +99,10 @@ def test_a_sweep_of_a_protocol_has_a_family_for_each_value():
         ),
         ({"a": {"auxiliary": ["isic"], "sweep": {"model.depth": [1]}}}, r"a_1\.model: .*unknown key 'depth'"),
         ({"a": {"auxiliary": ["isic"], "sweep": {"model.clusters": [0]}}}, r"a_0\.model: clusters: 0 is less"),
-        ({"a": {"auxiliary": ["isic"], "sweep": {"modle.clusters": [1]}}}, "modle.clusters.*use backbone, model.KEY"),
+        (
+            {"a": {"auxiliary": ["isic"], "sweep": {"modle.clusters": [1]}}},
+            "modle.clusters.*use backbone, method, preset, model.KEY",
+        ),
         (
             {"a": {"auxiliary": ["isic"], "model": {"clusters": 2}, "sweep": {"model.clusters": [1]}}},
             "model.clusters is both set and swept",
@@ -110,7 +113,10 @@ def test_a_sweep_of_a_protocol_has_a_family_for_each_value():
             "two experiments are called 'a_1'",
         ),
         ({"a": {"auxillary": ["isic"]}}, "unknown key 'auxillary' .did you mean 'auxiliary'"),
-        ({"a": {"auxiliary": ["isic"], "method": "magic"}}, "method: 'magic' is not one of adaclip, untrained, clip"),
+        (
+            {"a": {"auxiliary": ["isic"], "method": "magic"}},
+            "experiments.a: unknown method 'magic' .known: adaclip, untrained, ",
+        ),
     ],
 )
 def test_a_fault_is_one_line_that_names_its_place(experiments, message):

@@ -24,7 +24,7 @@ BASE = {
         "main": {"auxiliary": ["mvtec", "colondb"], "evaluate": ["isic"], "train": {"epochs": 3}, "seeds": [0, 1]},
         "chosen": {"auxiliary": ["mvtec"], "evaluate": ["isic"], "train": {"epochs": 3, "selection": "visa"}},
         "untrained": {"method": "untrained", "evaluate": ["isic"]},
-        "clip": {"method": "clip", "evaluate": ["isic"]},
+        "clip": {"method": "clip_adaclip_prompts", "evaluate": ["isic"]},
         "oracle": {"method": "oracle", "evaluate": ["isic"]},
     },
 }
@@ -72,6 +72,12 @@ def test_jobs_cost_their_images():
         "baseline": 5 + 7 * 4,
     }
     assert cost.seconds == {rule: (low[rule], high[rule]) for rule in low}
+    untrained = (2 * 5 + 7 * 3, 2 * 5 + 7 * 4)  # its checkpoint is written, and evaluated
+    assert cost.methods["stored features"] == cost.seconds["features"]
+    assert cost.methods["AdaCLIP, untrained"] == untrained
+    assert cost.methods["CLIP, AdaCLIP's prompts"] == cost.seconds["baseline"]
+    for end in (0, 1):
+        assert sum(span[end] for span in cost.methods.values()) == sum(span[end] for span in cost.seconds.values())
     assert cost.device == "GPU"
 
 
@@ -106,14 +112,19 @@ def test_prepared_sets_are_counted_and_others_expected(tmp_path):
 
 def test_what_is_printed():
     cost = Cost(
-        {"train": 2, "evaluate": 3, "tables": 1}, {"train": (3600, 7200), "evaluate": (360, 360)}, "GPU", ("x",)
+        {"train": 2, "evaluate": 3, "tables": 1},
+        {"train": (3600, 7200), "evaluate": (360, 360)},
+        {"AdaCLIP": (3960, 7560)},
+        "GPU",
+        ("x",),
     )
     assert cost.lines() == [
         "cost: 6 jobs: 2 train, 3 evaluate, 1 others",
         "cost: about 1.1 to 2.1 GPU-hours (training 1 to 2, evaluation 0.1)",
+        "cost: by method: AdaCLIP 1.1 to 2.1",
         "cost: x",
     ]
-    assert Cost({"tables": 1}, {}, "GPU", ("x",)).lines() == ["cost: 1 jobs: 1 others"]
+    assert Cost({"tables": 1}, {}, {}, "GPU", ("x",)).lines() == ["cost: 1 jobs: 1 others"]
 
 
 @pytest.mark.parametrize("name", ["paper", "demo"])

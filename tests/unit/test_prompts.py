@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from adaclip.methods.adaclip.prompts import DynamicPrompts, Projections, StaticPrompts, combine, sentences
+from adaclip.methods.adaclip.prompts import DynamicPrompts, Projections, StaticPrompts, combine
+from adaclip.methods.adaclip.sentences import sentences
 
 
 def test_sentences_of_a_class():

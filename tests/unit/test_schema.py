@@ -8,6 +8,8 @@ import pytest
 from adaclip.errors import UsageError
 from adaclip.methods.adaclip.settings import AdaCLIPSettings, AdaCLIPTraining
 from adaclip.metrics.settings import EvaluateSettings
+from adaclip.plan.config import parse_config
+from adaclip.system.annotated import read, schema_of
 from adaclip.system.schema import SCHEMAS, load_schema, validate
 from adaclip.system.settings import as_dict, settings
 
@@ -78,19 +80,25 @@ def test_every_object_with_keys_refuses_unknown_ones(name):
     assert lenient == []
 
 
-@pytest.mark.parametrize(
-    ("part", "kind"), [("model", AdaCLIPSettings), ("train", AdaCLIPTraining), ("evaluation", EvaluateSettings)]
-)
-def test_defaults_of_schema_and_dataclass_agree(part, kind):
-    assert validate({}, f"config#/$defs/{part}", "x") == as_dict(kind())
-    assert settings(kind, validate({}, f"config#/$defs/{part}", "x")) == kind()
+def test_defaults_of_schema_and_dataclass_agree():
+    assert validate({}, "config#/$defs/evaluation", "x") == as_dict(EvaluateSettings())
+    assert settings(EvaluateSettings, validate({}, "config#/$defs/evaluation", "x")) == EvaluateSettings()
+
+
+@pytest.mark.parametrize("kind", [AdaCLIPSettings, AdaCLIPTraining])
+def test_a_dataclass_is_its_own_schema(kind):
+    schema = schema_of(kind)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert read(kind, {}, "x") == kind()
+    assert {key: entry["default"] for key, entry in schema["properties"].items()} == as_dict(kind())
+    assert all(entry["description"] for entry in schema["properties"].values())
 
 
 def test_defaults_are_filled_in_and_the_value_is_left_alone():
     value = {"epochs": 2}
-    filled = validate(value, "config#/$defs/train", "x")
-    assert filled["epochs"] == 2
-    assert filled["learning_rate"] == 0.01
+    filled = read(AdaCLIPTraining, value, "x")
+    assert filled == AdaCLIPTraining(epochs=2)
+    assert filled.learning_rate == 0.01
     assert value == {"epochs": 2}
 
 
@@ -105,10 +113,6 @@ EXPERIMENTS = {"a": {"auxiliary": []}}
             {"experiments": EXPERIMENTS, "runtime": {"devise": "cpu"}},
             "runtime: unknown key 'devise' (did you mean 'device'?)",
         ),
-        (
-            {"experiments": {"a": {"auxiliary": [], "train": {"lr": 1}}}},
-            "experiments.a.train: unknown key 'lr' (known keys: epochs, ",
-        ),
         ({"experiments": EXPERIMENTS, "title": 3}, "title: 3 is not of type 'string'"),
         (
             {"experiments": EXPERIMENTS, "leakage": "maybe"},
@@ -116,10 +120,6 @@ EXPERIMENTS = {"a": {"auxiliary": []}}
         ),
         ({"title": "x"}, "top level: it has no experiments: give some, or say which file it changes"),
         ({"experiments": EXPERIMENTS, "sets": ["mvtec\n"]}, "sets.0: 'mvtec\\n' does not fit"),
-        (
-            {"experiments": {"a": {"auxiliary": [], "train": {"epochs": 2.0}}}},
-            "experiments.a.train.epochs: 2.0 is not of type 'integer'",
-        ),
         ([], "[] is not of type 'object'"),
         ({"experiments": [{"name": "x" * 500}]}, "experiments: [{'name': 'xxxx"),
     ],
@@ -131,6 +131,19 @@ def test_faults_are_one_line_with_place_and_hint(value, words):
     assert str(caught.value).startswith("here.yaml: ")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("train", "words"),
+    [
+        ({"lr": 1}, "experiments.a.train: unknown key 'lr' (known keys: epochs, "),
+        ({"epochs": 2.0}, "experiments.a.train: epochs: 2.0 is not of type 'integer'"),
+    ],
+)
+def test_a_fault_in_a_methods_settings_has_its_place(train, words):
+    with pytest.raises(UsageError) as caught:
+        parse_config({"backbones": {"b": {"model": "tiny"}}, "experiments": {"a": {"train": train}}}, "here.yaml")
+    assert str(caught.value).startswith(f"here.yaml: {words}")
 
 
 @pytest.mark.parametrize(
@@ -150,4 +163,4 @@ def test_faults_are_one_line_with_place_and_hint(value, words):
 def test_training_settings_that_cannot_be(value):
     [key] = value
     with pytest.raises(UsageError, match=key):
-        validate(value, "config#/$defs/train", "x")
+        read(AdaCLIPTraining, value, "x")

@@ -20,7 +20,7 @@ from adaclip.runs.checkpoint import read_metadata
 from adaclip.runs.device import computing
 from adaclip.runs.features import compute_features
 from adaclip.runs.selection import Selection
-from adaclip.runs.train import HISTORY, Source, train
+from adaclip.runs.train import HEAD, LAST, Source, train
 
 TINY = BackboneSettings("tiny", image_size=32)
 MODEL = AdaCLIPSettings(prompt_depth=2, prompt_length=2, clusters=2)
@@ -84,7 +84,7 @@ def test_writes_checkpoint_history_and_cost(source, tmp_path):
     }
     with (tmp_path / "out" / "history.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    assert tuple(rows[0]) == HISTORY
+    assert tuple(rows[0]) == (*HEAD, "loss_image", "loss_focal", "loss_dice", LAST)
     assert [row["epoch"] for row in rows] == ["1", "2"]
     for row in rows:
         assert row["images"] == "18"
@@ -128,7 +128,7 @@ def test_untrained_is_what_training_starts_from(source, tmp_path):
     provenance = read_metadata(tmp_path / "a" / "checkpoint.safetensors")["provenance"]
     assert provenance["auxiliary"] == []
     assert provenance["train"] is None
-    assert (tmp_path / "a" / "history.csv").read_text().splitlines() == [",".join(HISTORY)]
+    assert (tmp_path / "a" / "history.csv").read_text().splitlines() == [",".join((*HEAD, LAST))]
 
 
 def test_a_loss_that_is_not_finite_ends_with_a_clear_error_and_no_file(source, tmp_path):
@@ -252,7 +252,7 @@ def test_half_precision_on_a_cpu_is_refused(source, tmp_path):
 
 
 def test_the_loss_is_measured_in_full_precision(source, tmp_path, monkeypatch):
-    from adaclip.runs import train as module
+    from adaclip.methods.adaclip import model as module
 
     seen = []
     original = module.training_loss
