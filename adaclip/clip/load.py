@@ -16,7 +16,16 @@ from open_clip.pretrained import get_pretrained_cfg
 
 from adaclip.clip.architectures import check_backbone, config_file
 from adaclip.clip.backbone import Backbone
-from adaclip.clip.settings import ACTIVATIONS, CORRECTED, POSITIONS, Activation, BackboneSettings, Positions, Preset
+from adaclip.clip.settings import (
+    ACTIVATIONS,
+    CORRECTED,
+    PLAIN,
+    POSITIONS,
+    Activation,
+    BackboneSettings,
+    Positions,
+    Preset,
+)
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.system.foreign import kind_of_checkpoint
 
@@ -74,6 +83,7 @@ def make_backbone(settings: BackboneSettings, device: str | torch.device = "cpu"
     ):
         if value is not None and value not in known:
             raise UsageError(f"unknown {name} '{value}': use {', '.join(known)}")
+    settings = PLAIN.of(settings)
     check_backbone(settings)
     name = _model_name(settings.model)
     quick_gelu = settings.activation == "quick_gelu" or (

@@ -64,5 +64,7 @@ class Numerics:
         )
 
 
+#: What a backbone computes where nothing is said.
+PLAIN = Numerics("gelu", "bicubic")
 #: The activation that the weights were trained with, and a resize that does not alias: every method's other preset.
 CORRECTED = Numerics("as_trained", "bicubic_antialias")

@@ -41,6 +41,11 @@ class Method(nn.Module):
     Args:
         backbone: a frozen CLIP. It is no submodule: its weights are not the method's to save or train.
         settings: an object of `card.settings`.
+
+    Example:
+        >>> from adaclip.methods.load import load_method
+        >>> isinstance(load_method("adaclip", "tiny", image_size=56), Method)
+        True
     """
 
     card: ClassVar[Card]

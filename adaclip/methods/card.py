@@ -81,6 +81,10 @@ class Card:
         passes: what one image costs, in plain passes of the vision tower.
         learns_through_towers: whether gradients run through the towers in training; False costs what evaluating does.
         fairness: what a comparison depends on; None for controls.
+
+    Example:
+        >>> Card(id="mine", title="Mine", kind="training-free", model="my_package.model:Mine").trained
+        False
     """
 
     id: str

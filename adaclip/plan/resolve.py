@@ -96,7 +96,10 @@ class Plan:
         """Sets that some experiment trains on, selects on or evaluates, in the order of `sets`."""
         used = {dataset for names in self.evaluated.values() for dataset in names}
         for experiment in self.config.experiments:
-            used |= {*experiment.auxiliary, *filter(None, [experiment.selection])}
+            used |= {*filter(None, [experiment.selection])}
+            # What somebody else trained on is needed only where copies of it decide what is evaluated.
+            if experiment.is_trained or self.config.leakage != "warn":
+                used |= set(experiment.auxiliary)
         return tuple(dataset for dataset in self.sets if dataset in used)
 
 

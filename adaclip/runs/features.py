@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from adaclip.clip.load import make_backbone
-from adaclip.clip.settings import BackboneSettings
+from adaclip.clip.settings import PLAIN, BackboneSettings
 from adaclip.data.rows import read_rows
 from adaclip.data.torchset import ImageSet, batches
 from adaclip.errors import AdaclipError, UsageError
@@ -60,7 +60,7 @@ def compute_features(
 def _origin(settings: BackboneSettings, manifest: str | Path, split: str) -> dict[str, str]:
     """What embeddings were computed from, as the metadata of their file."""
     return {
-        "backbone": json.dumps(as_dict(settings), sort_keys=True),
+        "backbone": json.dumps(as_dict(PLAIN.of(settings)), sort_keys=True),
         "manifest_sha256": sha256_of(manifest),
         "split": split,
     }

@@ -39,7 +39,14 @@ def test_workers_write_the_same_file(prepared, tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"seed": 1}, {"image_size": 64}, {"preset": "corrected"}, {"pretrained": "openai"}, {"model": "ViT-B-32"}],
+    [
+        {"seed": 1},
+        {"image_size": 64},
+        {"activation": "quick_gelu"},
+        {"positions": "bilinear"},
+        {"pretrained": "openai"},
+        {"model": "ViT-B-32"},
+    ],
 )
 def test_another_backbones_are_refused(prepared, tmp_path, change):
     manifest = prepared("toy")

@@ -40,7 +40,9 @@ def test_every_key_of_the_schema_has_a_row():
 
 def test_a_row_says_default_and_limits():
     rows = {line.split("|")[1].strip(): line for line in keys().splitlines() if line.startswith("| `")}
-    assert "| number > 0 | `0.01` |" in rows["`learning_rate`"]
+    own = keys().split("### Method `adaclip`: `train:`")[1].split("###")[0]
+    assert "| number > 0 | `0.01` |" in own
+    assert "### Method `winclip`: `model:`" in keys()
     assert '| `warn`, `refuse`, `deduplicate` | `"warn"` |' in rows["`leakage`"]
 
 

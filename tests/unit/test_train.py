@@ -50,7 +50,9 @@ def run(out: Path, sources, settings: AdaCLIPTraining = FAST, **options):
     checkpoint = out / arguments.pop("file", "checkpoint.safetensors")
     selection = arguments.pop("selection", None)
     if selection is not None:
-        selection = Selection(selection.manifest, selection.features, TINY, EvaluateSettings(smoothing=1.0))
+        selection = Selection(
+            selection.manifest, selection.features, TINY, EvaluateSettings(smoothing=1.0, size=32, protocol="common")
+        )
     train(
         "run",
         arguments.pop("method"),
