@@ -333,27 +333,10 @@ def _check_defaults(defaults: Mapping[str, Any], experiments: Sequence[Experimen
     used = [experiment.card for experiment in experiments]
     cards = [*used, *(find_card(method) for method in BUILT_IN)]
     for part in ("model", "train"):
-<<<<<<< HEAD
-<<<<<<< HEAD
         kinds = [card.settings if part == "model" else card.training for card in cards]
         known = dict.fromkeys(key for kind in kinds if kind is not None for key in _keys(kind))
         schema = {"type": "object", "additionalProperties": False, "properties": {key: {} for key in known}}
         validate_part(defaults.get(part) or {}, schema, where, f"defaults.{part}")
-=======
-        kinds = {
-            experiment.card.settings if part == "model" else experiment.card.training for experiment in experiments
-        }
-=======
-        # A configuration of nothing but baselines may have them all the same.
-        cards = [experiment.card for experiment in experiments]
-        kinds = dict.fromkeys(card.settings if part == "model" else card.training or TrainSettings for card in cards)
->>>>>>> fb2983c (Ask for what released weights were trained on only where it decides something)
-        known: dict[str, Any] = {}
-        for kind in kinds:
-            known |= {key: entry for key, entry in schema_of(kind)["properties"].items() if key not in known}
-        schema = {"type": "object", "additionalProperties": False, "properties": known}
-        validate_part(defaults.get(part) or {}, schema, f"{where}: defaults.{part}", top="")
->>>>>>> 6197be3 (Test the loop, the plan and the settings with any method in mind)
 
 
 def _is_path(text: str) -> bool:

@@ -59,11 +59,7 @@ def read(kind: type[_T], value: Mapping[str, Any], where: str, inside: str = "")
         UsageError: naming the place, the fault, and the nearest known key for a wrong one.
     """
     # Python's own callers give tuples where YAML has lists.
-<<<<<<< HEAD
     checked = validate_part({key: _plain(item) for key, item in value.items()}, schema_of(kind), where, inside)
-=======
-    checked = validate_part({key: _plain(item) for key, item in value.items()}, schema_of(kind), where, top="")
->>>>>>> b616f1b (Say the place of a fault in a method's settings once)
     return kind(**{key: _tuple(item) for key, item in checked.items()})
 
 

@@ -45,7 +45,6 @@ def validate(value: Any, schema_name: str, where: str) -> Any:
     return validate_part(value, part, where)
 
 
-<<<<<<< HEAD
 def validate_part(value: Any, part: dict[str, Any], where: str, inside: str = "") -> Any:
     """`validate` against a schema that is given.
 
@@ -59,14 +58,6 @@ def validate_part(value: Any, part: dict[str, Any], where: str, inside: str = ""
     errors = sorted(_leaves(validator.iter_errors(value)), key=lambda error: list(map(str, error.absolute_path)))
     if errors:
         raise UsageError(f"{where}: {_describe(errors[0], inside)}")
-=======
-def validate_part(value: Any, part: dict[str, Any], where: str, top: str = "top level: ") -> Any:
-    """`validate` against a schema that is given; `top` is what a fault of the value itself is introduced by."""
-    validator = _validator_class()(part)
-    errors = sorted(_leaves(validator.iter_errors(value)), key=lambda error: list(map(str, error.absolute_path)))
-    if errors:
-        raise UsageError(f"{where}: {_describe(errors[0], top)}")
->>>>>>> 6197be3 (Test the loop, the plan and the settings with any method in mind)
     return _with_defaults(copy.deepcopy(value), part, part)
 
 
@@ -98,48 +89,33 @@ def _leaves(errors: Iterator[Any]) -> Iterator[Any]:
             yield error
 
 
-<<<<<<< HEAD
 def _describe(error: Any, inside: str = "") -> str:
     steps = [*filter(None, [inside]), *map(str, error.absolute_path)]
     place = ".".join(steps) or "top level"
-=======
-def _describe(error: Any, top: str = "top level: ") -> str:
-    place = ".".join(str(step) for step in error.absolute_path)
-    place = f"{place}: " if place else top
->>>>>>> 6197be3 (Test the loop, the plan and the settings with any method in mind)
     if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
         known = list(error.schema.get("properties", {}))
         unknown = [key for key in error.instance if key not in known]
         near = difflib.get_close_matches(str(unknown[0]), known, n=1, cutoff=0.5)
-<<<<<<< HEAD
         hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known) or 'none'}"
         # Our own keyword: where keys stand that stood here once.
         hint = error.schema.get("moved", {}).get(unknown[0], hint)
         return f"{place}: unknown key '{unknown[0]}' ({hint})"
-=======
-        hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}"
-        return f"{place}unknown key '{unknown[0]}' ({hint})"
->>>>>>> 6197be3 (Test the loop, the plan and the settings with any method in mind)
     if error.validator == "required" and error.validator_value == ["experiments"]:
-        return f"{place}it has no experiments: give some, or say which file it changes (extends: paper.yaml)"
+        return f"{place}: it has no experiments: give some, or say which file it changes (extends: paper.yaml)"
     if error.validator == "propertyNames":
         return f"'{error.instance}' is not a valid name here: {error.schema.get('description', error.message)}"
     if error.validator == "enum":
-        return f"{place}{_short(error.instance)} is not one of {', '.join(map(str, error.validator_value))}"
+        return f"{place}: {_short(error.instance)} is not one of {', '.join(map(str, error.validator_value))}"
     if error.validator == "type" and error.validator_value == "number" and _is_number(error.instance):
-<<<<<<< HEAD
         return f"{place}: {_short(error.instance)} is text: write {_as_yaml(error.instance)}"
     choices = [value for option in _options(error) for value in option.get("enum", ())]
     if choices:
         return f"{place}: {_short(error.instance)} is not one of {', '.join([*choices, 'null'])}"
-=======
-        return f"{place}{_short(error.instance)} is text: write {_as_yaml(error.instance)}"
->>>>>>> 6197be3 (Test the loop, the plan and the settings with any method in mind)
     if error.validator in ("anyOf", "oneOf") and error.schema.get("description"):
-        return f"{place}{_short(error.instance)} does not fit: {error.schema['description']}"
+        return f"{place}: {_short(error.instance)} does not fit: {error.schema['description']}"
     if error.validator == "pattern" and error.schema.get("description"):
-        return f"{place}{_short(error.instance)} does not fit: {error.schema['description']}"
-    return f"{place}{error.message.replace(repr(error.instance), _short(error.instance))}"
+        return f"{place}: {_short(error.instance)} does not fit: {error.schema['description']}"
+    return f"{place}: {error.message.replace(repr(error.instance), _short(error.instance))}"
 
 
 def _options(error: Any) -> list[Any]:

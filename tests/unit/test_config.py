@@ -98,7 +98,7 @@ def test_a_sweep_of_a_protocol_has_a_family_for_each_value():
             r"a: unknown backbone 'huge' \(defined in backbones: small",
         ),
         ({"a": {"auxiliary": ["isic"], "sweep": {"model.depth": [1]}}}, r"a_1\.model: .*unknown key 'depth'"),
-        ({"a": {"auxiliary": ["isic"], "sweep": {"model.clusters": [0]}}}, r"a_0\.model: clusters: 0 is less"),
+        ({"a": {"auxiliary": ["isic"], "sweep": {"model.clusters": [0]}}}, r"a_0\.model\.clusters: 0 is less"),
         (
             {"a": {"auxiliary": ["isic"], "sweep": {"modle.clusters": [1]}}},
             "modle.clusters.*use backbone, method, preset, ",

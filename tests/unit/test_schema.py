@@ -137,7 +137,7 @@ def test_faults_are_one_line_with_place_and_hint(value, words):
     ("train", "words"),
     [
         ({"lr": 1}, "experiments.a.train: unknown key 'lr' (known keys: epochs, "),
-        ({"epochs": 2.0}, "experiments.a.train: epochs: 2.0 is not of type 'integer'"),
+        ({"epochs": 2.0}, "experiments.a.train.epochs: 2.0 is not of type 'integer'"),
     ],
 )
 def test_a_fault_in_a_methods_settings_has_its_place(train, words):
