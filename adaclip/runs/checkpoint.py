@@ -19,7 +19,6 @@ from adaclip.clip.load import reason_of
 from adaclip.clip.settings import BackboneSettings, Numerics
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.methods.base import Method
-from adaclip.methods.card import Card
 from adaclip.methods.load import make_method, resolved
 from adaclip.methods.registry import find_card, method_class
 from adaclip.system.annotated import read
@@ -194,7 +193,8 @@ def load_model(
     Raises:
         AdaclipError: missing or damaged file, one that is no checkpoint, another method's, or one that another version
             wrote.
-        UsageError: the backbone is missing, or is another than the one that the checkpoint names.
+        UsageError: the backbone is missing, or is another than the one that the checkpoint names; an authors' file for
+            a method that is not trained.
 
     Example:
         >>> from adaclip.methods.load import load_method
@@ -205,9 +205,12 @@ def load_model(
     """
     path = Path(path)
     if path.is_dir() or kind_of_checkpoint(path) == "torch":
-        return _released(path, device, backbone, find_card(method or "adaclip"), settings or {}), {}
+        return _released(path, device, backbone, method, settings or {}), {}
     metadata = read_metadata(path)
-    card = find_card(metadata["method"])
+    try:
+        card = find_card(metadata["method"])
+    except UsageError as error:
+        raise UsageError(f"checkpoint {path}: {error}") from error
     if method is not None and find_card(method) != card:
         raise UsageError(
             f"{path} is a checkpoint of method {metadata['method']}: it names its own, so leave --method out"
@@ -215,13 +218,19 @@ def load_model(
     try:
         named = BackboneSettings(**metadata["backbone"])
         own: Any = read(card.settings, metadata["model"], f"checkpoint {path}")
-    except (TypeError, UsageError) as error:
+    except (TypeError, AttributeError, UsageError) as error:
         raise AdaclipError(f"checkpoint {path} was written by another version of this program: {error}") from error
     if backbone is not None and _filled(backbone, named) != named:
         raise UsageError(
             f"{path} was trained on another backbone than the one given ({as_dict(named)}): "
             "it names its own, so leave --backbone out"
         )
+    given, trained = as_dict(read(card.settings, settings or {}, "model settings")), as_dict(own)
+    for key in settings or {}:
+        if given[key] != trained[key]:
+            raise UsageError(
+                f"{path} was trained with {key} {trained[key]}, not {given[key]}: say so, or leave {key} out"
+            )
     model = make_method(card, named, own, device=device)
     load_checkpoint(model, path)
     return model.eval(), metadata["provenance"]
@@ -236,17 +245,26 @@ def _released(
     path: Path,
     device: str | torch.device,
     backbone: BackboneSettings | None,
-    card: Card,
+    method: str | None,
     settings: Mapping[str, Any],
 ) -> Method:
     if backbone is None:
         raise UsageError(
             f"{path} does not name its backbone: give --backbone (the paper's is ViT-L-14-336, openai, 518)"
         )
+    card = find_card(method or "adaclip")
+    if not card.trained:
+        raise UsageError(f"method {card.id} is not trained: leave the checkpoint {path} out (adaclip baseline)")
     content = _unpickled(path)
     known = method_class(card).settings_of_released(content, path)
     model = make_method(card, resolved(card, backbone, "reference"), {**known, **settings}, device=device)
-    _load_state(model, model.from_released(content, path), path)
+    try:
+        state = model.from_released(content, path)
+    except AdaclipError as error:
+        if method is not None:
+            raise
+        raise AdaclipError(f"{error}; give --method where it is another method's than {card.title}'s") from error
+    _load_state(model, state, path)
     return model.eval()
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from PIL import Image
 
 import adaclip
 from adaclip.cli import main
+from adaclip.clip.settings import BackboneSettings
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.methods.adaclip.model import PREFIX
 from adaclip.system.tensors import read_tensors, write_tensors
@@ -81,6 +83,62 @@ def test_another_backbone_than_the_checkpoint_names_is_refused(tiny, tmp_path):
     other = adaclip.load_backbone("tiny", image_size=64).settings
     with pytest.raises(UsageError, match="leave --backbone out"):
         adaclip.load_model(tmp_path / "c.safetensors", backbone=other)
+
+
+#: Trained methods with a released layout of their own, as small ones.
+SMALL = {"adaclip": {}, "april_gan": {"feature_blocks": [2, 4, 6, 8]}, "anomalyclip": {"dpam_blocks": 2}}
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory) -> dict[str, Path]:
+    """A file of every method as its authors would save it."""
+    folder = tmp_path_factory.mktemp("released")
+    for method, settings in SMALL.items():
+        model = adaclip.load_method(method, "tiny", image_size=56, **settings)
+        adaclip.save_checkpoint(model, folder / f"{method}.pth")
+    return {method: folder / f"{method}.pth" for method in SMALL}
+
+
+@pytest.mark.parametrize("other", SMALL)
+@pytest.mark.parametrize("method", SMALL)
+def test_a_file_of_another_method_is_told(tiny, released, method, other):
+    path, backbone = released[other], BackboneSettings("tiny", None, 56)
+    if method == other:
+        model, _ = adaclip.load_model(path, backbone=backbone, method=method, settings=SMALL[method])
+        assert model.card.id == method
+        return
+    with pytest.raises(AdaclipError, match=r"is not in .*released layout.*the first is called ") as caught:
+        adaclip.load_model(path, backbone=backbone, method=method, settings=SMALL[method])
+    assert str(caught.value).startswith(f"{path} ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_of_a_method_that_was_not_named(tiny, released):
+    with pytest.raises(AdaclipError, match="give --method where it is another method's than AdaCLIP's"):
+        adaclip.load_model(released["april_gan"], backbone=tiny.settings)
+
+
+@pytest.mark.parametrize("method", ["untrained", "winclip", "random"])
+def test_a_method_that_is_not_trained_has_no_file(tiny, released, method):
+    with pytest.raises(UsageError, match=f"method {method} is not trained: leave the checkpoint .* out"):
+        adaclip.load_model(released["adaclip"], backbone=tiny.settings, method=method)
+
+
+def test_a_checkpoint_of_ours_says_itself_what_it_is(tmp_path):
+    path = tmp_path / "c.safetensors"
+    adaclip.save_checkpoint(adaclip.load_method("adaclip", "tiny", image_size=56, clusters=3), path)
+    with pytest.raises(UsageError, match="is a checkpoint of method adaclip: it names its own, so leave --method out"):
+        adaclip.load_model(path, method="april_gan")
+    with pytest.raises(UsageError, match="was trained with clusters 3, not 4: say so, or leave clusters out"):
+        adaclip.load_model(path, settings={"fusion": True, "clusters": 4})
+    assert adaclip.load_model(path, method="adaclip", settings={"clusters": 3})[0].settings.clusters == 3
+    tensors, metadata, _ = read_tensors(path, "checkpoint", "")
+    write_tensors(path, tensors, {**metadata, "method": "gone"})
+    with pytest.raises(UsageError, match=rf"checkpoint {path}: unknown method 'gone'"):
+        adaclip.load_model(path)
+    write_tensors(path, tensors, {**metadata, "model": "3"})
+    with pytest.raises(AdaclipError, match=rf"checkpoint {path} was written by another version of this program"):
+        adaclip.load_model(path)
 
 
 def picture(kind: str) -> bytes:

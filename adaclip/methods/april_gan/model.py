@@ -24,6 +24,7 @@ from adaclip.methods.losses import dice_loss, focal_loss
 from adaclip.methods.released import named_tensors
 from adaclip.methods.stages import Frozen, Shown, Stage, View
 from adaclip.methods.training import TrainSettings
+from adaclip.system.foreign import other_model
 from adaclip.system.wording import counted
 
 #: What the released layout calls the learned layers.
@@ -240,7 +241,7 @@ def _released(content: Any, path: Path) -> dict[str, Tensor]:
         AdaclipError: the file has another layout.
     """
     if not isinstance(content, Mapping) or RELEASED not in content:
-        names = [str(key) for key in content][:3] if isinstance(content, Mapping) else []
-        held = f"holds {', '.join(names)}" if names else "holds no parameters by name"
-        raise AdaclipError(f"{path} is not in APRIL-GAN's released layout, which is called {RELEASED}: it {held}")
+        mapping = isinstance(content, Mapping)
+        held = other_model([str(key) for key in content]) if mapping else "it holds no tensors by name"
+        raise AdaclipError(f"{path} is not in APRIL-GAN's released layout, which holds a {RELEASED}: {held}")
     return named_tensors(content[RELEASED], path, "fc.")
