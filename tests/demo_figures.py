@@ -35,10 +35,8 @@ def faults(results: Path) -> list[str]:
         aurocs = {key: value for key, value in summary[name]["average"].items() if key.endswith("auroc")}
         if method == "random" and not all(40 < value < 60 for value in aurocs.values()):
             found.append(f"{name}: a random score has {aurocs}")
-    first = next(e for e in plan["experiments"] if e["method"] == "adaclip")
-    untrained = next(
-        e for e in plan["experiments"] if e["method"] == "untrained" and e["backbone"] == first["backbone"]
-    )
+    first = next(e for e in plan["experiments"] if e["kind"] == "trained")
+    untrained = next(e for e in plan["experiments"] if e["kind"] == "untrained" and e["backbone"] == first["backbone"])
     shared = [name for name in first["evaluate"] if "pixel_auroc" in summary[untrained["name"]].get(name, {})]
     ours, theirs = (
         sum(summary[e["name"]][name]["pixel_auroc"] for name in shared) / len(shared) for e in (first, untrained)

@@ -181,7 +181,7 @@ def read_history(path: Path) -> pd.DataFrame:
     frame = _read_table(path, ("epoch", "stage", "loss"))
     _check_finite(path, frame, ("epoch", "loss"))
     for column in loss_parts(frame):
-        for _, own in frame.groupby("stage", sort=False):
+        for _, own in frame.groupby("stage", sort=False, dropna=False):
             if own[column].notna().any():
                 _check_finite(path, own, (column,))
     return frame

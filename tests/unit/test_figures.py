@@ -347,6 +347,8 @@ def test_a_damaged_history_is_one_line(plan_file: Path, tmp_path: Path) -> None:
         ("epoch,stage\n1,only\n", "lacks column 'loss'"),
         ("epoch,stage,loss,loss_dice\n1,a,2,\n1,b,2,1\n2,b,2,inf\n", "line 4: loss_dice is inf, no finite number"),
         ("epoch,stage,loss,loss_dice\n1,a,2,\n1,b,2,1\n2,b,2,\n", "line 4: loss_dice is nan, no finite number"),
+        # A single stage may have no name.
+        ("epoch,stage,loss,loss_dice\n1,,2,1\n2,,2,inf\n", "line 3: loss_dice is inf, no finite number"),
     ):
         history.write_text(text)
         with pytest.raises(AdaclipError, match=said):
