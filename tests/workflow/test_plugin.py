@@ -105,12 +105,12 @@ def test_an_edit_of_a_method_plans_exactly_its_jobs(plugged, file, wanted):
 def test_a_wrong_setting_of_a_method_is_one_line(plugged):
     plugged.configure(lambda config: config["experiments"]["linear"].update(model={"scoer": "max"}))
     assert refused(plugged).endswith(
-        "config.yaml: experiments.linear.model: top level: unknown key 'scoer' (did you mean 'score'?)"
+        "config.yaml: experiments.linear.model: unknown key 'scoer' (did you mean 'score'?)"
     )
     plugged.configure(lambda config: config["experiments"]["linear"].update(model={"score": "median"}))
-    assert refused(plugged).endswith("experiments.linear.model: score: 'median' is not one of max, mean")
+    assert refused(plugged).endswith("experiments.linear.model.score: 'median' is not one of max, mean")
     plugged.configure(lambda config: config["experiments"]["linear"].update(model={}, train={"epochs": 0}))
-    assert "experiments.linear.train: epochs: 0 is less than the minimum of 1" in refused(plugged)
+    assert "experiments.linear.train.epochs: 0 is less than the minimum of 1" in refused(plugged)
 
 
 def test_a_package_that_is_gone_is_one_line(plugged):
