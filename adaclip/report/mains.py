@@ -11,7 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adaclip.report.methods import Experiment, compared_methods, has_given_weights, is_trained, title_of, trained_on
+from adaclip.report.methods import (
+    Experiment,
+    compared_methods,
+    has_given_weights,
+    is_trained,
+    title_of,
+    titles_of,
+    trained_on,
+)
 
 #: How the note of a table says it.
 RULE = (
@@ -79,13 +87,14 @@ def shared_combinations(plan: Mapping[str, Any]) -> dict[str, list[Main]]:
                 if main.method not in own or len(own[main.method].by_set) < len(one.by_set):
                     own[main.method] = one
     groups = [list(group.values()) for group in found.values() if len(group) > 1]
-    return {group[0].auxiliary: group for group in groups if group != trained}
+    titles = titles_of(plan)
+    return {trained_on(group[0].experiments, titles): group for group in groups if group != trained}
 
 
 def _configurations(plan: Mapping[str, Any], method: str) -> Iterator[Main]:
     """Configurations of a method, the main one first; each experiment stands in one of them."""
     own = [experiment for experiment in plan["experiments"] if experiment["method"] == method]
-    titles = {name: str(facts["title"]) for name, facts in plan["sets"].items()}
+    titles = titles_of(plan)
     placed: set[str] = set()
     for experiment in [one for one in own if not one["swept"]] or own[:1]:
         if experiment["name"] not in placed:

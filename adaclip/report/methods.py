@@ -43,6 +43,11 @@ def title_of(plan: Mapping[str, Any], method: str) -> str:
     return str(plan["methods"][method]["title"])
 
 
+def titles_of(plan: Mapping[str, Any]) -> dict[str, str]:
+    """Titles of a plan's sets, by id."""
+    return {name: str(facts["title"]) for name, facts in plan["sets"].items()}
+
+
 def compared_methods(plan: Mapping[str, Any]) -> list[str]:
     """Ids of the methods that are compared, in the order of the plan's experiments: all but controls."""
     return list(dict.fromkeys(e["method"] for e in plan["experiments"] if not is_control(e)))

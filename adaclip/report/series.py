@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,10 +66,20 @@ def series(plan: Mapping[str, Any]) -> list[Series]:
         every = [Series(e["name"], e["title"], dict.fromkeys(e["evaluate"], e)) for e in compared]
     else:
         every = [
-            Series(method, title_of(plan, method), first_on([e for e in compared if e["method"] == method]))
+            Series(file_name(method), title_of(plan, method), first_on([e for e in compared if e["method"] == method]))
             for method in compared_methods(plan)
         ]
     return [found for found in every if found.by_set]
+
+
+def file_name(method: str) -> str:
+    """A method's id as part of a file's name: it may be a module's and a class's name.
+
+    Example:
+        >>> file_name("winclip"), file_name("my_module:MyMethod")
+        ('winclip', 'my_module_MyMethod')
+    """
+    return re.sub(r"[^A-Za-z0-9_+-]+", "_", method)
 
 
 def shown(plan: Mapping[str, Any]) -> dict[str, Experiment]:

@@ -329,13 +329,13 @@ def test_many_experiments_are_compared_by_method() -> None:
         }
         for i in range(series.MANY)
     ]
-    methods = {"one": {"title": "First"}, "two": {"title": "Second"}, "proof": {"title": "Control"}}
+    methods = {"one": {"title": "First"}, "my.module:Two": {"title": "Second"}, "proof": {"title": "Control"}}
     control = {**experiments[0], "name": "proof", "method": "proof", "kind": "control"}
     few = {"experiments": [*experiments, control], "methods": methods}
     assert [one.key for one in series.series(few)] == [f"e{i}" for i in range(series.MANY)]
-    other = {**experiments[0], "name": "other", "method": "two", "kind": "training-free"}
+    other = {**experiments[0], "name": "other", "method": "my.module:Two", "kind": "training-free"}
     many = {"experiments": [*experiments, other, control], "methods": methods}
-    assert [(one.key, one.title) for one in series.series(many)] == [("one", "First"), ("two", "Second")]
+    assert [(one.key, one.title) for one in series.series(many)] == [("one", "First"), ("my_module_Two", "Second")]
     assert {name: e["name"] for name, e in series.series(many)[0].by_set.items()} == {"a": "e0", "b": "e1"}
 
 

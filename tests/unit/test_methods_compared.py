@@ -163,6 +163,16 @@ def test_a_method_is_shown_by_its_first_row(plan: dict[str, Any]) -> None:
     }
 
 
+def test_released_weights_are_compared_with_what_was_trained_on_the_same_data(plan: dict[str, Any]) -> None:
+    given = json.loads(json.dumps(plan))
+    for experiment in given["experiments"]:
+        if experiment["name"] == "ours_visa":
+            experiment |= {"released": "weights", "train": None}
+    ((data, own),) = shared_combinations(given).items()
+    assert data == "VisA"
+    assert [one.auxiliary for one in own] == ["VisA, released weights", "VisA"]
+
+
 def test_a_row_of_other_settings_does_not_join_a_main_configuration(plan: dict[str, Any]) -> None:
     mixed = json.loads(json.dumps(plan))
     second = next(e for e in mixed["experiments"] if e["name"] == "ours_second")

@@ -9,7 +9,7 @@ from typing import Any
 
 from adaclip.metrics.names import METRICS
 from adaclip.report.document import Cell, Column, TableDoc
-from adaclip.report.methods import Experiment, is_trained, trained_on
+from adaclip.report.methods import Experiment, is_trained, titles_of, trained_on
 from adaclip.report.protocol import protocol_sentence
 from adaclip.report.results import SIMULATED, Results
 from adaclip.report.tables.cells import Notes, fraction, number, percent, points, signed
@@ -147,7 +147,7 @@ def _averages(results: Results) -> TableDoc:
                 place = 1 + next(index for index, line in enumerate(lines) if line[0]["name"] == one["name"])
                 lines.insert(place, (one, f"{one['title']}, on the sets of {other['title']}", shared))
     rows, notes = [], Notes()
-    known = {name: str(facts["title"]) for name, facts in results.sets.items()}
+    known = titles_of(results.plan)
     for experiment, title, own in lines:
         name = experiment["name"]
         titles = trained_on([experiment], known)

@@ -12,7 +12,7 @@ from adaclip.literature.published import AVERAGE, Literature, Published
 from adaclip.metrics.names import METRICS
 from adaclip.report.document import Cell, Column, TableDoc
 from adaclip.report.file_names import LEADERBOARD
-from adaclip.report.methods import has_given_weights, is_control, trained_on
+from adaclip.report.methods import has_given_weights, is_control, titles_of, trained_on
 from adaclip.report.protocol import protocol_in_words
 from adaclip.report.results import Results, average
 from adaclip.report.series import LABELS
@@ -239,7 +239,7 @@ def _measured(results: Results, cautions: Sequence[Caution]) -> Iterator[Entry]:
 
 
 def _entries(title: str, names: Sequence[str], results: Results, cautions: Sequence[Caution]) -> Iterator[Entry]:
-    titles = {name: str(facts["title"]) for name, facts in results.sets.items()}
+    titles = titles_of(results.plan)
     of_set: dict[str, str] = {}
     for name in names:
         for dataset in results.by_name[name]["evaluate"]:
