@@ -43,6 +43,11 @@ def faults(results: Path) -> list[str]:
     )
     if ours < max(50, theirs) + 20:
         found.append(f"{first['name']}: pixel AUROC {ours:.1f} on {shared}, untrained {theirs:.1f}, chance 50")
+    # Every method of this package has measured rows.
+    rivals = {"adaclip", "april_gan", "anomalyclip", "winclip", "clip", "clip_ac", "clip_adaclip_prompts"}
+    shown = {name for table in plan["tables"] for row in table["rows"] for name in row["experiments"]}
+    measured = {methods[name] for name in shown if "pixel_auroc" in summary[name]["average"]}
+    found += [f"method {name} has no measured row in any table" for name in sorted(rivals - measured)]
     for e in plan["experiments"]:
         both = set(e["auxiliary"]) & set(e["evaluate"])
         if both:
