@@ -76,8 +76,8 @@ def file_name(method: str) -> str:
     """A method's id as part of a file's name: it may be a module's and a class's name.
 
     Example:
-        >>> file_name("winclip"), file_name("my_module:MyMethod")
-        ('winclip', 'my_module_MyMethod')
+        >>> file_name("a_method"), file_name("my_module:MyMethod")
+        ('a_method', 'my_module_MyMethod')
     """
     return re.sub(r"[^A-Za-z0-9_+-]+", "_", method)
 
