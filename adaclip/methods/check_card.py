@@ -13,9 +13,9 @@ from typing import Any, get_args
 from adaclip.clip.settings import ACTIVATIONS, POSITIONS, BackboneSettings, Numerics
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.methods.card import Card, Fact, Fairness, Kind
-from adaclip.methods.registry import reason_of
 from adaclip.methods.training import TrainSettings
 from adaclip.system.annotated import read, schema_of
+from adaclip.system.wording import reason_of
 
 #: What `adaclip.load_method` calls its own arguments: a setting of that name could not be given.
 TAKEN = ("id", "model", "pretrained", "image_size", "preset", "seed", "device")
@@ -46,6 +46,8 @@ def check_facts(card: Card) -> None:
         raise AdaclipError(f"kind '{card.kind}' is none of {', '.join(get_args(Kind))}")
     if card.kind == "control":
         raise AdaclipError("kind control is for what proves the metrics: a method is trained or training-free")
+    if not card.uses_backbone:
+        raise AdaclipError("uses_backbone is False, which is for controls: every method stands on a CLIP")
     if not re.fullmatch(r"[\w.]+:\w+", card.model):
         raise AdaclipError(f"model '{card.model}' is not written as module:Class")
     if (card.kind == "trained") != (card.training is not None):

@@ -10,13 +10,14 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adaclip.errors import UsageError
+from adaclip.errors import AdaclipError, UsageError
 from adaclip.methods.card import Card
+from adaclip.methods.check_card import check_facts, check_settings
+from adaclip.system.wording import reason_of
 
 if TYPE_CHECKING:
     from adaclip.methods.base import Method
@@ -113,12 +114,23 @@ def _load(place: str, what: str) -> Card:
     card = found if isinstance(found, Card) else getattr(found, "card", None)
     if not isinstance(card, Card):
         raise UsageError(f"{what}: {place} is neither a Card nor a Method with one (docs/methods.md)")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", card.id):
-        raise UsageError(f"{what}: its card's id '{card.id}' has other signs than small letters, digits and _")
+    if place not in BUILT_IN.values():
+        _refuse_nonsense(card, what)
     # A class that inherits the card of another would be passed over in silence for that other.
     if found is not card and method_class(card) is not found:
         raise UsageError(f"{what}: the card of {place} is that of {card.model}: give it a card that names it as model")
     return card
+
+
+def _refuse_nonsense(card: Card, what: str) -> None:
+    """A card of others is looked at before a plan is made of it; the cards here are looked at by tests."""
+    try:
+        check_facts(card)
+        check_settings(card)
+    except AdaclipError as error:
+        raise UsageError(f"{what}: its card is wrong: {error}") from None
+    except Exception as error:  # what a card holds may be of any kind, and do anything
+        raise UsageError(f"{what}: its card is wrong: {reason_of(error)}") from None
 
 
 def _object(place: str, what: str) -> Any:
@@ -145,12 +157,6 @@ def _object(place: str, what: str) -> Any:
         return getattr(module, attribute)
     except AttributeError:
         raise UsageError(f"{what}: {name} has no {attribute or 'name after a colon'}") from None
-
-
-def reason_of(error: BaseException) -> str:
-    """What went wrong in code of others, in one line: the kind of the exception, and its words."""
-    words = " ".join(str(error).split())[:300]
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
 def _lies_in(module: Any, folder: str) -> bool:

@@ -17,11 +17,12 @@ from adaclip.methods.base import Method, Prediction
 from adaclip.methods.card import Card
 from adaclip.methods.check_card import check_facts, check_loads_alone, check_settings
 from adaclip.methods.load import make_method, resolved
-from adaclip.methods.registry import find_card, known_methods, place_of, reason_of
+from adaclip.methods.registry import find_card, known_methods, place_of
 from adaclip.methods.stages import Frozen
 from adaclip.runs.check_training import check_training
 from adaclip.runs.checkpoint import load_checkpoint, load_model, save_checkpoint
 from adaclip.system.settings import as_dict
+from adaclip.system.wording import reason_of
 
 #: Class names of the images that are drawn: two of one class, as in a real batch.
 NAMES = ("bottle", "metal nut", "bottle")
@@ -105,7 +106,7 @@ def check_method(
     subject = Subject(found, card, BackboneSettings(model, None, image_size, seed=seed), settings, seed)
     done: list[str] = []
     for title, applies, check in CHECKS:
-        if not applies(card):
+        if not applies(subject):
             continue
         try:
             check(subject)
@@ -168,9 +169,7 @@ def _settings(subject: Subject) -> None:
 
 
 def _alone(subject: Subject) -> None:
-    place = place_of(subject.method)
-    if place != subject.card.model:  # a class with its card beside it brings PyTorch along, and may
-        check_loads_alone(place)
+    check_loads_alone(place_of(subject.method))
 
 
 def _made(subject: Subject) -> None:
@@ -311,15 +310,28 @@ def _checkpoints(subject: Subject) -> None:
                 _same(wanted, predict(other, images, NAMES), f"saved as {path.suffix} and loaded again")
 
 
-def _any(card: Card) -> bool:
+def _any(subject: Subject) -> bool:
     return True
 
 
-#: What is checked: its name, for which cards, and how.
-CHECKS: tuple[tuple[str, Callable[[Card], bool], Callable[[Subject], None]], ...] = (
+def _has_card_apart(subject: Subject) -> bool:
+    """A class with its card in it brings PyTorch along, and may."""
+    return place_of(subject.method) != subject.card.model
+
+
+def _learns(subject: Subject) -> bool:
+    return subject.card.trained
+
+
+def _is_saved(subject: Subject) -> bool:
+    return subject.card.has_checkpoint
+
+
+#: What is checked: its name, of which methods, and how.
+CHECKS: tuple[tuple[str, Callable[[Subject], bool], Callable[[Subject], None]], ...] = (
     ("the card", _any, _facts),
     ("the settings", _any, _settings),
-    ("the card without PyTorch", _any, _alone),
+    ("the card without PyTorch", _has_card_apart, _alone),
     ("making it", _any, _made),
     ("shapes and values", _any, _shapes),
     ("the same every time", _any, _deterministic),
@@ -327,6 +339,6 @@ CHECKS: tuple[tuple[str, Callable[[Card], bool], Callable[[Subject], None]], ...
     ("frozen and text", _any, _given),
     ("the backbone stays", _any, _backbone_stays),
     ("refusals", _any, _refuses),
-    ("training", lambda card: card.trained, _trains),
-    ("checkpoints", lambda card: card.has_checkpoint, _checkpoints),
+    ("training", _learns, _trains),
+    ("checkpoints", _is_saved, _checkpoints),
 )

@@ -1,4 +1,4 @@
-"""Words of counts, so that one thing is never called many."""
+"""Words of counts, so that one thing is never called many, and of failures of code that is not ours."""
 
 from __future__ import annotations
 
@@ -21,3 +21,9 @@ def counted(number: int, one: str, many: str = "") -> str:
 def noun(number: int, one: str, many: str = "") -> str:
     """The noun alone."""
     return one if number == 1 else many or f"{one}s"
+
+
+def reason_of(error: BaseException) -> str:
+    """What went wrong in code of others, in one line: the kind of the exception, and its words."""
+    words = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__

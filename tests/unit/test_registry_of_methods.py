@@ -109,7 +109,26 @@ def test_a_card_with_another_id_than_its_entry_point_is_refused(install):
 @pytest.mark.parametrize("id", ["Guest", "my-guest", "a b", ""])
 def test_an_id_that_could_be_no_file_name_is_refused(install, id):
     install("guest", "guest_cards:CARD", guest_cards=CARD.format(id=id, model="guest_models:Guest"))
-    assert f"its card's id '{id}' has other signs than small letters, digits and _" in refusal("guest")
+    assert f"its card is wrong: id '{id}' has other signs than small letters, digits and _" in refusal("guest")
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ("kind='control'", "kind control is for what proves the metrics"),
+        ("kind='trained'", "training is a dataclass exactly where kind is trained"),
+        ("kind='training-free', model=''", "model '' is not written as module:Class"),
+        ("kind='training-free', settings=dict", "dict is no frozen dataclass"),
+        ("kind='training-free', sentences=lambda name: 1 / 0", "ZeroDivisionError: division by zero"),
+        ("kind='training-free', smoothing='much'", "smoothing is 'much', which is no number from 0"),
+    ],
+)
+def test_a_card_that_no_plan_could_be_made_of_is_refused(install, facts, words):
+    """Whoever plans reads the card alone."""
+    facts = facts if "model=" in facts else f"{facts}, model='guest_models:Guest'"
+    code = f"from adaclip.methods.card import Card\nCARD = Card(id='guest', title='Guest', {facts})\n"
+    install("guest", "guest_cards:CARD", guest_cards=code)
+    assert refusal("guest").startswith(f"method 'guest': its card is wrong: {words}")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +160,7 @@ def test_a_package_that_fails_is_one_line(install, code, words):
         ("guest_models:Guest", "Guest = print\n", "guest_models:Guest is no class derived from adaclip.Method"),
         ("guest_models:Guest", "class Guest: ...\n", "guest_models:Guest is no class derived from adaclip.Method"),
         ("guest_models:Guest", "1 / 0\n", "cannot import guest_models: ZeroDivisionError: division by zero"),
-        ("guest_models", MODEL, "guest_models has no name after a colon"),
+        ("guest_models", MODEL, "its card is wrong: model 'guest_models' is not written as module:Class"),
     ],
 )
 def test_a_model_that_fails_is_one_line(install, model, code, words):
