@@ -73,7 +73,13 @@ def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProc
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--help",), ("data", "list"), ("train", "--help"), ("tables", "--plan", "x", "--out", "y", "--summary", "z")],
+    [
+        ("--help",),
+        ("data", "list"),
+        ("methods",),
+        ("train", "--help"),
+        ("tables", "--plan", "x", "--out", "y", "--summary", "z"),
+    ],
 )
 def test_what_needs_no_tensor_loads_no_torch(arguments, tmp_path):
     code = (

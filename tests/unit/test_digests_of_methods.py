@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,6 +117,29 @@ def test_public_names_are_followed_to_where_they_come_from(tmp_path, monkeypatch
     found = import_closure("lazy_guest")
     assert not wanted or f"adaclip.{wanted}" in found
     assert f"adaclip.{unwanted}" not in found
+
+
+def test_a_package_that_is_linked_to_its_source_counts(tmp_path, monkeypatch):
+    """`pip install --editable` may leave a finder of its own in place of a folder on the path."""
+    write(tmp_path / "src/linked_guest/__init__.py", "import beside_it\n")
+    write(tmp_path / "src/beside_it.py", "")
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            place = tmp_path / "src" / name / "__init__.py"
+            found = [str(place.parent)]
+            if name != "linked_guest":
+                return None
+            return importlib.util.spec_from_file_location(name, place, submodule_search_locations=found)
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder])
+    before = digest("linked_guest.card")
+    write(tmp_path / "src/linked_guest/card.py", "X = 1\n")
+    after = digest("linked_guest.card")
+    assert after != before
+    write(tmp_path / "src/beside_it.py", "X = 1\n")
+    assert digest("linked_guest.card") != after
 
 
 def test_a_file_that_is_no_python_still_counts(tmp_path, monkeypatch):
