@@ -73,7 +73,8 @@ def text_of(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise AdaclipError(
-            f"cannot read {path}: line {line} is not in UTF-8 ({content[error.start : error.start + 1]!r}): save it in UTF-8"
+            f"cannot read {path}: line {line} is not in UTF-8 ({content[error.start : error.start + 1]!r}): "
+            "save it in UTF-8"
         ) from error
     if "\0" in text:
         raise AdaclipError(f"cannot read {path}: it holds zero bytes and is no text: save it in UTF-8")

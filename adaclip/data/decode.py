@@ -37,9 +37,7 @@ FORMATS = (
     "PPM",
 )
 #: Names of files that hold images.
-SUFFIXES = frozenset(
-    ".png .jpg .jpeg .jpe .jfif .bmp .dib .tif .tiff .webp .jp2 .j2k .gif .ppm .pgm .pbm .pnm".split()
-)
+SUFFIXES = frozenset(".png .jpg .jpeg .jpe .jfif .bmp .dib .tif .tiff .webp .jp2 .j2k .gif .ppm .pgm .pbm .pnm".split())
 #: Names of files that hold pictures too, which nothing here reads: they are named, never passed over.
 UNREAD = frozenset(
     ".heic .heif .avif .jxl .dcm .dicom .nii .mha .nrrd .psd .tga .exr .pfm .pcx .qoi .dng .cr2 .cr3 .nef .arw".split()

@@ -69,14 +69,14 @@ def facts(dataset: Dataset) -> str:
     lines += ["", "| category | words in the text prompts | normal | anomalous |", "|---|---|---:|---:|"]
     for category, words in dataset.categories.items():
         counts = dataset.test_by_category.get(category)
-        shown = (f"{counts['normal']:,}", f"{counts['anomalous']:,}") if counts else ("–", "–")
+        shown = (f"{counts['normal']:,}", f"{counts['anomalous']:,}") if counts else ("\N{EN DASH}", "\N{EN DASH}")
         lines.append(f"| {category} | {words} | {shown[0]} | {shown[1]} |")
     if dataset.test_in_some_order:
         counts_left = ", ".join(f"{normal} + {anomalous}" for normal, anomalous in dataset.test_in_some_order)
         lines += [
             "",
-            f"The categories without counts have {counts_left} (normal + anomalous), in an order that the files have yet to "
-            "confirm: a preparation accepts any.",
+            f"The categories without counts have {counts_left} (normal + anomalous), in an order that the files have "
+            "yet to confirm: a preparation accepts any.",
         ]
     elif not dataset.test_by_category:
         lines += ["", "The counts of each category are not known beforehand; a preparation reports what it finds."]

@@ -147,7 +147,7 @@ def state(dataset: Dataset, raw: Path, manifest: Path) -> str:
 
 
 def fetched_archives(folder: Path) -> list[Path]:
-    """The archives that were fetched into a folder, when all are still there and the user put nothing unpacked there."""
+    """The archives that were fetched into a folder, when all are still there and nothing unpacked was put there."""
     archives = [folder / archive.name for archive in read_note(folder)]
     unpacked = any(entry.is_dir() for entry in folder.iterdir() if not entry.name.startswith("."))
     return archives if archives and not unpacked and all(path.is_file() for path in archives) else []

@@ -147,7 +147,7 @@ def read_manifest(path: str | Path) -> pd.DataFrame:
 
 
 def has_images(manifest: str | Path) -> bool:
-    """Whether images of a manifest are beside it, be it some of them: one that was brought back from elsewhere has none."""
+    """Whether images of a manifest are beside it, be it some: one that was brought back from elsewhere has none."""
     folder = Path(manifest).parent
     if not (folder / "images").is_dir():
         return False

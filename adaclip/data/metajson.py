@@ -123,7 +123,10 @@ def read_records(path: Path) -> tuple[list[Record], list[str]]:
             renamed += bool(category and record.category and record.category != category)
             found.append(replace(record, split=split, category=category or record.category))
     if renamed:
-        notes.append(f"{path.name}: {counted(renamed, 'image has', 'images have')} a cls_name that is not the key above it: the key counts")
+        notes.append(
+            f"{path.name}: {counted(renamed, 'image has', 'images have')} a cls_name that is not the key "
+            "above it: the key counts"
+        )
     return found, notes
 
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from adaclip.data.fetched import fetched_archives
-from adaclip.data.layouts import Original, UnknownLayout, read_recognised, recognise
+from adaclip.data.layouts import Original, UnknownLayoutError, read_recognised, recognise
 from adaclip.data.layouts.common import images_in
 from adaclip.data.layouts.unused import ARCHIVES
 from adaclip.data.registry import Dataset
@@ -41,7 +41,7 @@ def open_original(raw: Path, dataset: Dataset, work: Path, limits: Limits | None
             folder = _unpack_all(waiting, work / f"unpacked{number}", limits)
         try:
             found = recognise(folder, dataset)
-        except UnknownLayout:
+        except UnknownLayoutError:
             waiting = _archives(folder)
             if not waiting or number == ROUNDS:
                 raise

@@ -130,8 +130,7 @@ def _fitting_mask(content: bytes, item: Item, size: tuple[int, int]) -> Image.Im
     mask = as_mask(decode(content, item.mask), item.mask)
     if mask.size != size:
         raise AdaclipError(
-            f"mask {item.mask} is {mask.size[0]} x {mask.size[1]}, "
-            f"but its image {item.image} is {size[0]} x {size[1]}"
+            f"mask {item.mask} is {mask.size[0]} x {mask.size[1]}, but its image {item.image} is {size[0]} x {size[1]}"
         )
     return mask
 

@@ -12,11 +12,11 @@ from typing import Any
 from adaclip.data import checks
 from adaclip.data.fetched import digest_of, holds_drawings
 from adaclip.data.layouts.common import Item
-from adaclip.data.manifest import ManifestRow, SUMS, write_manifest, write_sums
+from adaclip.data.manifest import SUMS, ManifestRow, write_manifest, write_sums
 from adaclip.data.metajson import write_meta
-from adaclip.data.reading_options import COMMON, Options
 from adaclip.data.originals import as_given, open_original
 from adaclip.data.place_images import Placed, folders_of, place
+from adaclip.data.reading_options import COMMON, Options
 from adaclip.data.registry import Dataset
 from adaclip.data.unpack import Limits
 from adaclip.data.wording import unstated_words
@@ -172,8 +172,8 @@ def _check_arrangement(dataset: Dataset, layout: str, raw: Path) -> None:
     if (wanted == "repackaged" and layout not in ("meta", "mvtec")) or (wanted == "original" and layout == "meta"):
         other = "original" if wanted == "repackaged" else "repackaged"
         raise UsageError(
-            f"data set '{dataset.id}': {raw} is its {other} (layout {layout}), but its entry says arrangement: {wanted}: "
-            "take that out, or put the other one there"
+            f"data set '{dataset.id}': {raw} is its {other} (layout {layout}), but its entry says arrangement: {wanted}"
+            ": take that out, or put the other one there"
         )
 
 

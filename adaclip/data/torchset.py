@@ -65,15 +65,24 @@ class TrainingView(Protocol):
     """How a training wants its images; `adaclip.methods.stages.View` explains each of these."""
 
     @property
-    def mask(self) -> MaskReading: ...
+    def mask(self) -> MaskReading:
+        """How a mask comes to the input's size."""
+
     @property
-    def mosaic_probability(self) -> float: ...
+    def mosaic_probability(self) -> float:
+        """Chance that a sample is a 2 x 2 mosaic."""
+
     @property
-    def mosaic_sets(self) -> Sequence[str]: ...
+    def mosaic_sets(self) -> Sequence[str]:
+        """Sets of which mosaics are made."""
+
     @property
-    def mosaic(self) -> Literal["contains", "replaces", "anomalous"]: ...
+    def mosaic(self) -> Literal["contains", "replaces", "anomalous"]:
+        """What a mosaic is made of."""
+
     @property
-    def augment(self) -> Callable[[Tensor, Tensor, Any], tuple[Tensor, Tensor]] | None: ...
+    def augment(self) -> Callable[[Tensor, Tensor, Any], tuple[Tensor, Tensor]] | None:
+        """What is done to an image and its mask; None for nothing."""
 
 
 class ImageSet(Dataset["Sample"]):

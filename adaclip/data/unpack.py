@@ -16,10 +16,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal
 
-from adaclip.system.sniff import kind_of_file, unread_archive
 from adaclip.errors import AdaclipError
 from adaclip.system.files import work_folder
 from adaclip.system.progress import progress
+from adaclip.system.sniff import kind_of_file, unread_archive
 
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, struct.error, UnicodeDecodeError)
 _CHUNK = 1 << 20
@@ -38,7 +38,7 @@ class Limits:
     count: int = 500_000
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """What an archive holds that is not unpacked."""
 
 
@@ -61,7 +61,9 @@ def unpack(archive: Path, out: Path, limits: Limits | None = None) -> None:
         if reader is None:
             unread = unread_archive(archive)
             if unread is not None:
-                raise AdaclipError(f"{archive} is a {unread} archive, which is not read: unpack it, and give the folder")
+                raise AdaclipError(
+                    f"{archive} is a {unread} archive, which is not read: unpack it, and give the folder"
+                )
             what = "a web page" if kind == "html" else "no tar, zip or 7z archive"
             raise AdaclipError(f"{archive} is {what}: get it again")
     except OSError as error:
@@ -72,7 +74,7 @@ def unpack(archive: Path, out: Path, limits: Limits | None = None) -> None:
             target.mkdir()
             reader(archive, target, limits)
             target.rename(out)
-        except _Refused as refusal:
+        except _RefusedError as refusal:
             raise AdaclipError(f"{archive} is not unpacked: {refusal}") from refusal
         except _DAMAGE as error:
             raise AdaclipError(f"{archive} is damaged ({error}): get it again") from error
@@ -98,24 +100,24 @@ class _Ledger:
         self.count += 1
         self.size += size
         if self.count > self.limits.count:
-            raise _Refused(f"it holds more than {self.limits.count} files (raise the limit if that is right)")
+            raise _RefusedError(f"it holds more than {self.limits.count} files (raise the limit if that is right)")
         if self.size > self.limits.size:
-            raise _Refused(
+            raise _RefusedError(
                 f"its files have more than {self.limits.size / 1e9:.3g} GB in all (raise the limit if that is right)"
             )
         if self.size > self.free:
-            raise _Refused(f"its files have more than the {self.free / 1e9:.3g} GB that are free on the disk")
+            raise _RefusedError(f"its files have more than the {self.free / 1e9:.3g} GB that are free on the disk")
         path = path_of(name)
         if path is None:
-            raise _Refused(f"its member {name!r} lies outside the folder that it is unpacked to")
+            raise _RefusedError(f"its member {name!r} lies outside the folder that it is unpacked to")
         return self.target / path
 
 
 def path_of(name: str) -> PurePosixPath | None:
-    """The path of a member; None for one that leaves the folder on this system or another.
+    r"""The path of a member; None for one that leaves the folder on this system or another.
 
     Archives that were written on Windows may have backslashes between folders, against the format. They separate here
-    as they do there, so that the same is refused: `..\\x`, `\\x`, `C:\\x`, a server's name.
+    as they do there, so that the same is refused: `..\x`, `\x`, `C:\x`, a server's name.
     """
     path = PurePosixPath(name.replace("\\", "/"))
     leaves = path.is_absolute() or ".." in path.parts or "\0" in name or PureWindowsPath(name).drive
@@ -128,7 +130,7 @@ def _check_name(name: str) -> None:
         name.encode()
     except UnicodeEncodeError:
         raw = name.encode("utf-8", "surrogateescape")
-        raise _Refused(f"the name of its member {raw!r} is not in UTF-8: {_PACK_AGAIN}") from None
+        raise _RefusedError(f"the name of its member {raw!r} is not in UTF-8: {_PACK_AGAIN}") from None
 
 
 _PACK_AGAIN = "unpack it by hand, rename what is named so, and give the folder"
@@ -151,7 +153,7 @@ def _name_in_zip(member: zipfile.ZipInfo) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        raise _Refused(
+        raise _RefusedError(
             f"the name of its member {raw!r} is not in UTF-8, and nothing says in which encoding it is: {_PACK_AGAIN}"
         ) from None
 
@@ -174,9 +176,9 @@ def _unpack_tar(archive: Path, target: Path, limits: Limits, mode: Literal["r:",
                 assert stream is not None
                 _write(path, iter(lambda stream=stream: stream.read(_CHUNK), b""), member.size)  # type: ignore[misc]
             elif member.issym() or member.islnk():
-                raise _Refused(f"its member {member.name!r} is a link to {member.linkname!r}")
+                raise _RefusedError(f"its member {member.name!r} is a link to {member.linkname!r}")
             else:
-                raise _Refused(f"its member {member.name!r} is a device or another special file")
+                raise _RefusedError(f"its member {member.name!r} is a device or another special file")
             show(member.size)
 
 
@@ -188,16 +190,18 @@ def _unpack_zip(archive: Path, target: Path, limits: Limits) -> None:
         for member, path in zip(members, places, strict=True):
             mode = member.external_attr >> 16
             if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise _Refused(f"its member {member.filename!r} is a link or a special file")
+                raise _RefusedError(f"its member {member.filename!r} is a link or a special file")
             if member.flag_bits & 0x1:
-                raise _Refused(f"its member {member.filename!r} is encrypted")
+                raise _RefusedError(f"its member {member.filename!r} is encrypted")
             if member.filename.endswith(("/", "\\")):
                 path.mkdir(parents=True, exist_ok=True)
                 continue
             try:
                 stream = compressed.open(member)
             except NotImplementedError as error:
-                raise _Refused(f"its member {member.filename!r} is compressed in a way that is not known") from error
+                raise _RefusedError(
+                    f"its member {member.filename!r} is compressed in a way that is not known"
+                ) from error
             with stream:
                 _write(path, iter(lambda stream=stream: stream.read(_CHUNK), b""), member.file_size)  # type: ignore[misc]
             show(member.file_size)
@@ -214,12 +218,12 @@ def _unpack_7z(archive: Path, target: Path, limits: Limits) -> None:
                 ledger.place(member.filename, member.uncompressed or 0)
                 # Here the library writes, which takes a backslash for a letter.
                 if "\\" in member.filename:
-                    raise _Refused(f"its member {member.filename!r} has a backslash in its name: {_PACK_AGAIN}")
+                    raise _RefusedError(f"its member {member.filename!r} has a backslash in its name: {_PACK_AGAIN}")
                 if not (member.is_file or member.is_directory):
-                    raise _Refused(f"its member {member.filename!r} is a link or a special file")
+                    raise _RefusedError(f"its member {member.filename!r} is a link or a special file")
             packed.extractall(target)
     except PasswordRequired as error:
-        raise _Refused("it is encrypted") from error
+        raise _RefusedError("it is encrypted") from error
     except CrcError as error:
         raise AdaclipError(f"{archive} is damaged (a checksum in it does not fit): get it again") from error
     except (ArchiveError, ValueError) as error:
@@ -243,14 +247,14 @@ def _write(path: Path, chunks: Iterable[bytes], size: int) -> None:
         with path.open("rb") as known:
             same = all(known.read(len(chunk)) == chunk for chunk in chunks) and not known.read(1)
         if not same:
-            raise _Refused(f"it holds two files called {path.name!r} in one folder, and they differ")
+            raise _RefusedError(f"it holds two files called {path.name!r} in one folder, and they differ")
         return
     left = size
     with path.open("wb") as stream:
         for chunk in chunks:
             left -= len(chunk)
             if left < 0:
-                raise _Refused(f"its member {path.name!r} is larger than it says")
+                raise _RefusedError(f"its member {path.name!r} is larger than it says")
             stream.write(chunk)
     if left:
         raise EOFError(f"{path.name} ends early")

@@ -21,8 +21,8 @@ def unstated_words(dataset: Dataset, found: Iterable[str]) -> list[str]:
         return []
     if bare == [dataset.id]:
         return [
-            f"the text prompts call the images '{dataset.id}', the id of the set, since nobody states other words: give "
-            f"them as `categories`, such as {{{dataset.id}: metal nut}}"
+            f"the text prompts call the images '{dataset.id}', the id of the set, since nobody states other words: "
+            f"give them as `categories`, such as {{{dataset.id}: metal nut}}"
         ]
     return [
         f"the text prompts use the names of the categories as they are found ({', '.join(bare[:8])}"

@@ -22,7 +22,7 @@ from adaclip.system.foreign import kind_of_checkpoint
 
 #: Rules of the workflow, which Snakemake takes for targets before it takes them for tables.
 RULES = frozenset(
-    "all audit baseline environment evaluate features fetch figures fingerprint overview panels part plan prepare "  # noqa: SIM905
+    "all audit baseline environment evaluate features fetch figures fingerprint overview panels part plan prepare "
     "prepared report simulate tables train weights".split()
 )
 #: Bytes of a file's name; a run's name is one, and names of files are made with it.

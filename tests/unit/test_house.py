@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,9 @@ def test_only_one_room_knows_open_clip():
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             if any(name.partition(".")[0] == "open_clip" for name in names):
                 assert path.relative_to(PACKAGE).parts[0] == "clip", path
+
+
+def test_lints_every_room():
+    ruff = subprocess.run(["ruff", "check", "--show-files", "."], cwd=PACKAGE.parent, capture_output=True, text=True)
+    linted = {Path(line) for line in ruff.stdout.splitlines()}
+    assert set(PACKAGE.rglob("*.py")) - linted == set()

@@ -36,7 +36,7 @@ AFTER_TREES: dict[str, Layout] = {"colondb": colondb}
 DEPTH = 3
 
 
-class UnknownLayout(AdaclipError):
+class UnknownLayoutError(AdaclipError):
     """No layout fits; what is packed may hold one."""
 
 
@@ -87,7 +87,7 @@ def recognise(root: Path, dataset: Dataset) -> Recognised:
         dataset: its registry entry, whose `layout` is obeyed unless it is auto.
 
     Raises:
-        UnknownLayout: no layout fits; what is there is named.
+        UnknownLayoutError: no layout fits; what is there is named.
         AdaclipError: a listing with a fault, several folders that fit, or names that nobody can read surely.
         UsageError: the entry says what is normal where folders do not decide it, or of folders that are not there.
     """
@@ -100,7 +100,11 @@ def recognise(root: Path, dataset: Dataset) -> Recognised:
     if listed is not None:
         return Recognised(*listed, folders)
     for layouts in (LAYOUTS, TITLES, AFTER_TREES):
-        names = [name for name in layouts if dataset.layout == name or (dataset.layout == "auto" and name not in listing.LAYOUTS)]
+        names = [
+            name
+            for name in layouts
+            if dataset.layout == name or (dataset.layout == "auto" and name not in listing.LAYOUTS)
+        ]
         if layouts is TITLES:
             tree = _tree(root, folders, dataset) if names else None
             if tree is not None and tree.layout in names:
@@ -112,7 +116,7 @@ def recognise(root: Path, dataset: Dataset) -> Recognised:
                 return Recognised(name, top, folders)
     seen = ", ".join(sorted(entry.name for entry in root.iterdir())[:8]) or "nothing"
     wanted = "a known layout" if dataset.layout == "auto" else f"the layout '{dataset.layout}'"
-    raise UnknownLayout(
+    raise UnknownLayoutError(
         f"data set '{dataset.id}': {root} is not in {wanted} (it holds {seen}): expected the published folders, "
         "MVTec folders (test, ground_truth), two folders such as good and bad, folders of images and masks, meta.json "
         f"or manifest.csv{unread_reason(folders)}"

@@ -38,8 +38,8 @@ def named_categories(found: Mapping[tuple[str, ...], Leaf], root: Path, dataset:
         inner = next((other for other in found if other != path and other[: len(path)] == path), None)
         if inner is not None:
             raise AdaclipError(
-                f"data set '{dataset.id}': {found[inner].path} lies within the folder of {leaf.path}: give one of them, "
-                "or put each category into a folder of its own"
+                f"data set '{dataset.id}': {found[inner].path} lies within the folder of {leaf.path}: give one of "
+                "them, or put each category into a folder of its own"
             )
         name = known_category(path[-1], dataset, leaf.path)
         if name.casefold() in taken:

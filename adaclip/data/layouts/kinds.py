@@ -19,10 +19,10 @@ NORMAL = frozenset(
 #: Names that say for sure that images are anomalous.
 ANOMALOUS = frozenset(
     """
-    bad bads ko nok notok ng nogood nogoods notgood ungood abnormal abnormals abnormality abnormalities anomaly anomalies
-    anomalous anomalousimages defect defects defective defectives defected positive positives yes fail fails failed
-    failure failures fault faults faulty broken damage damages damaged reject rejects rejected unhealthy diseased notnormal
-    nonnormal unnormal flawed flaw flaws
+    bad bads ko nok notok ng nogood nogoods notgood ungood abnormal abnormals abnormality abnormalities anomaly
+    anomalies anomalous anomalousimages defect defects defective defectives defected positive positives yes fail fails
+    failed failure failures fault faults faulty broken damage damages damaged reject rejects rejected unhealthy diseased
+    notnormal nonnormal unnormal flawed flaw flaws
     """.split()
 )
 #: Words that make a name look as if it meant normal images, images that nobody has judged, or what some program made of

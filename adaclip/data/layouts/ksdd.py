@@ -2,8 +2,9 @@
 
 What the original gives: each of the 399 images is cut into three by height, which makes 1,143 normal and 54 defective
 thirds (52 images are defective, two of them across a cut). A quarter of the normal thirds is kept, 286, as in the
-reference, drawn by a seed; the defective ones all are. `whole` leaves the images uncut: 347 normal and 52 defective. The
-181 + 74 of the paper cannot come of it, whatever is drawn: they are in the archive only that its authors repackaged.
+reference, drawn by a seed; the defective ones all are. `whole` leaves the images uncut: 347 normal and 52 defective.
+The 181 + 74 of the paper cannot come of it, whatever is drawn: they are in the archive only that its authors
+repackaged.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ def read(top: Path, dataset: Dataset, options: Options) -> Reading:
     notes = [note]
     if dataset.test_original:
         notes.append(
-            f"the original gives {_counts(dataset.test_original)} test images; the paper's {_counts(dataset.test)} are in "
-            "the repackaged archive only: fetch it with arrangement: repackaged to compare with the paper"
+            f"the original gives {_counts(dataset.test_original)} test images; the paper's {_counts(dataset.test)} are "
+            "in the repackaged archive only: fetch it with arrangement: repackaged to compare with the paper"
         )
     drawn_from = [path for two in pairs.items() for path in two]
     return Reading([*kept, *anomalous], notes, dataset.test_original or None, drawn_from)

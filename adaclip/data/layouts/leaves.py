@@ -87,7 +87,9 @@ def leaves_of(folders: Sequence[Folder], dataset: Dataset) -> list[Leaf]:
         roles = roles_of(folder.parts, around, partners, dataset, kinds_inside)
         splits = {role.split for role in roles if role.split}
         if len(splits) > 1:
-            raise AdaclipError(f"data set '{dataset.id}': {folder.path} is in the splits {' and '.join(sorted(splits))}")
+            raise AdaclipError(
+                f"data set '{dataset.id}': {folder.path} is in the splits {' and '.join(sorted(splits))}"
+            )
         doubtful = next((role.name for role in roles if role.doubtful), None)
         if doubtful is not None:
             if dataset.unused == "allow":
@@ -144,9 +146,7 @@ def with_kinds(leaves: Sequence[Leaf], dataset: Dataset) -> list[Leaf]:
     """
     images = [leaf for leaf in leaves if not leaf.masks]
     #: Folders in which a kind stands that is surely normal.
-    beside_normal = {
-        leaf.parts[:depth] for leaf in images for depth, role in enumerate(leaf.roles) if role.label == 0
-    }
+    beside_normal = {leaf.parts[:depth] for leaf in images for depth, role in enumerate(leaf.roles) if role.label == 0}
     found = [_with_kind(leaf, beside_normal, dataset) for leaf in images]
     found = [_as_in_test(leaf, found) for leaf in found]
     _check_known(found, dataset)
@@ -165,8 +165,8 @@ def _with_kind(leaf: Leaf, beside_normal: set[tuple[str, ...]], dataset: Dataset
     deeper = bool(kinds) and leaf.roles[kinds[0]].label == 0 and any(sibling > kinds[0] for sibling in siblings)
     if not fault and siblings and (inside or deeper or (depth is not None and siblings[0] < depth)):
         fault = (
-            f"'{leaf.parts[siblings[0]]}' stands beside a normal kind, but {leaf.path} has another meaning too: is it a "
-            "kind or a category? Move or rename one of them"
+            f"'{leaf.parts[siblings[0]]}' stands beside a normal kind, but {leaf.path} has another meaning too: is it "
+            "a kind or a category? Move or rename one of them"
         )
     if fault:
         if dataset.unused == "allow":
@@ -202,9 +202,8 @@ def _contradiction(leaf: Leaf, dataset: Dataset) -> str:
     """What in a path cannot be read surely, or ""."""
     unclear = next((role for role in leaf.roles if role.is_unclear), None)
     if unclear is not None:
-        return (
-            f"is '{unclear.name}' in {leaf.path} a split or a category? Rename it, such as {unclear.rest}/{unclear.split}"
-        )
+        renamed = f"{unclear.rest}/{unclear.split}"
+        return f"is '{unclear.name}' in {leaf.path} a split or a category? Rename it, such as {renamed}"
     if len({role.label for role in leaf.roles if role.is_kind}) > 1:
         return (
             f"{leaf.path} is below a normal and below an anomalous kind: move it, or say which of the names is "
@@ -239,8 +238,8 @@ def _check_known(leaves: Sequence[Leaf], dataset: Dataset) -> None:
         odd = next((name for name in free if sounds_normal(name)), None)
         if leaf.presumed and leaf.known and odd is not None:
             raise AdaclipError(
-                f"data set '{dataset.id}': '{odd}' ({leaf.path}) looks as if it were no defect, but is no known word for "
-                f"normal images: {hint} normal: [{odd}] or anomalous: [{odd}]"
+                f"data set '{dataset.id}': '{odd}' ({leaf.path}) looks as if it were no defect, but is no known word "
+                f"for normal images: {hint} normal: [{odd}] or anomalous: [{odd}]"
             )
         depth = next(
             (depth for depth, role in enumerate(leaf.roles) if role.is_free and _below_split(leaf, depth)), None
@@ -257,7 +256,7 @@ def _check_known(leaves: Sequence[Leaf], dataset: Dataset) -> None:
 
 
 def _check_normal(leaves: Sequence[Leaf], dataset: Dataset) -> None:
-    """Refuse a test split of kinds of which none is normal, unless the entry says that all are meant to be anomalous."""
+    """Refuse a test split of kinds of which none is normal, unless the entry says that all are to be anomalous."""
     said = {plain(name) for name in dataset.anomalous}
     splits: dict[tuple[str, ...], list[Leaf]] = {}
     for leaf in leaves:
@@ -267,9 +266,9 @@ def _check_normal(leaves: Sequence[Leaf], dataset: Dataset) -> None:
         unsaid = sorted({leaf.parts[leaf.depth] for leaf in kinds if plain(leaf.parts[leaf.depth]) not in said})
         if unsaid and all(leaf.label == 1 for leaf in kinds):
             raise AdaclipError(
-                f"data set '{dataset.id}': the test split{' of ' + '/'.join(category) if category else ''} has no normal "
-                f"kind (kinds: {', '.join(unsaid)}): say which is normal in the entry of the set, such as normal: [NAME], "
-                f"or that all are anomalous: [{', '.join(unsaid)}]"
+                f"data set '{dataset.id}': the test split{' of ' + '/'.join(category) if category else ''} has no "
+                f"normal kind (kinds: {', '.join(unsaid)}): say which is normal in the entry of the set, such as "
+                f"normal: [NAME], or that all are anomalous: [{', '.join(unsaid)}]"
             )
 
 
@@ -296,5 +295,6 @@ def _check_below_kinds(leaves: Sequence[Leaf], dataset: Dataset) -> None:
             if len(labels) > 1:
                 raise AdaclipError(
                     f"data set '{dataset.id}': '{role.name}' lies below a normal and below an anomalous kind: if it is "
-                    f"a category, list it under 'categories', or put the kinds into it; if not, take the images out of it ({leaf.path})"
+                    "a category, list it under 'categories', or put the kinds into it; if not, take the images out of "
+                    f"it ({leaf.path})"
                 )

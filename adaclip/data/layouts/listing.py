@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adaclip.data import csvlist, metajson
-from adaclip.data.csvfile import read_sheet, text_of
+from adaclip.data.csvfile import read_sheet
 from adaclip.data.decode import SUFFIXES, UNREAD
 from adaclip.data.layouts.common import Item, Reading
 from adaclip.data.layouts.records import reading_of
@@ -129,7 +129,9 @@ def _judge_csv(path: Path) -> Listing:
     published = path.name.lower() == "labels.csv" and "id,hemorrhage" in [
         ",".join(cells).lower() for _, cells in sheet.rows[:1]
     ]
-    meant = not published and (bool(USUAL.fullmatch(path.stem)) or any(mentions_image(cell) for _, cells in sheet.rows for cell in cells))
+    meant = not published and (
+        bool(USUAL.fullmatch(path.stem)) or any(mentions_image(cell) for _, cells in sheet.rows for cell in cells)
+    )
     return Listing(path, "csv", f"{path} {fault}" if fault else "", meant)
 
 

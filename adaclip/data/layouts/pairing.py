@@ -41,7 +41,9 @@ def pair_all(images: Sequence[Leaf], masks: Sequence[Leaf], dataset: Dataset) ->
     for leaf in masks:
         partners = partners_of_masks(images, leaf)
         if not partners:
-            raise AdaclipError(f"data set '{dataset.id}': masks without images: {leaf.path}: none is called as they are")
+            raise AdaclipError(
+                f"data set '{dataset.id}': masks without images: {leaf.path}: none is called as they are"
+            )
         tiers = _tiers(partners)
         for mask in leaf.files:
             image = _image_of(mask, tiers, leaf, dataset)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Literal
 
-from adaclip.data.layouts.common import Item, Reading, known_category, named_file, only_category
 from adaclip.data.layouts import kinds
+from adaclip.data.layouts.common import Item, Reading, known_category, named_file, only_category
 from adaclip.data.listed import Record
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError
@@ -44,13 +44,19 @@ def reading_of(records: Sequence[Record], top: Path, dataset: Dataset) -> Readin
         if _split(record) != "train":
             raise AdaclipError(f"{record.where} has no 'img_path' or 'image': an image of the test split needs one")
     if empty:
-        notes.append(f"{counted(len(empty), 'placeholder')} without an image {noun(len(empty), 'is', 'are')} left out of the train split, which is not used")
+        notes.append(
+            f"{counted(len(empty), 'placeholder')} without an image {noun(len(empty), 'is', 'are')} "
+            "left out of the train split, which is not used"
+        )
     # Two names for the only category there is cannot mean two things.
     only = len({record.category for record in listed}) == 1 and len(dataset.categories) == 1
     items = _once([_item(record, top, dataset, only) for record in listed])
     if len(items) < len(listed):
         twice = len(listed) - len(items)
-        notes.append(f"{counted(twice, 'image is', 'images are')} listed twice in the same way and {noun(twice, 'counts', 'count')} once")
+        notes.append(
+            f"{counted(twice, 'image is', 'images are')} listed twice in the same way "
+            f"and {noun(twice, 'counts', 'count')} once"
+        )
     _check_masks(items, {record.where for record in listed if record.mask.lower() in NO_MASK})
     return Reading(items, [*notes, *_odd_kinds(items)])
 
@@ -102,7 +108,10 @@ def _once(items: Sequence[Item]) -> list[Item]:
                 continue
             differing = [name for name in facts if getattr(first, name) != getattr(item, name)]
             if differing:
-                values = [f"{first.where} ({getattr(first, differing[0])})", f"{item.where} ({getattr(item, differing[0])})"]
+                values = [
+                    f"{first.where} ({getattr(first, differing[0])})",
+                    f"{item.where} ({getattr(item, differing[0])})",
+                ]
                 raise AdaclipError(
                     f"{item.image} is listed with two {_MANY[differing[0]]}: {' and '.join(values)}: keep the right one"
                 )
@@ -149,4 +158,8 @@ def _odd_kinds(items: Sequence[Item]) -> list[str]:
         return []
     first = odd[0]
     label = ("normal", "anomalous")[first.label]
-    return [f"{counted(len(odd), 'image is', 'images are')} of a kind that contradicts {noun(len(odd), 'its', 'their')} label, which counts: {first.where} says {label}, but '{first.defect}'"]
+    return [
+        f"{counted(len(odd), 'image is', 'images are')} of a kind that contradicts "
+        f"{noun(len(odd), 'its', 'their')} label, "
+        f"which counts: {first.where} says {label}, but '{first.defect}'"
+    ]

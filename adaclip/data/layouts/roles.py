@@ -20,7 +20,8 @@ _JOINED = re.compile(
     r"(images?|imgs?|data|set|masks?|labels?|gt|good|ok|normal|bad|ng|ko|abnormal|anomal(?:y|ies|ous)|defects?|\d+)"
 )
 _MASKS = re.compile(r"masks?|groundtruths?|gts?|truths?|labels?|segmentations?|segs?|annotations?|annots?")
-#: Words that say nothing beside one that does: `training_set`, `test_public` (MVTec AD 2, whose private part has no labels).
+#: Words that say nothing beside one that does: `training_set`, `test_public` (MVTec AD 2, whose private part has no
+#: labels).
 _FILLING = frozenset("set split part the of public private mixed".split())
 
 
@@ -73,7 +74,7 @@ def role_of(name: str, dataset: Dataset) -> Role:
     if label is not None:
         return Role(name, label=label, rest=name)
     split, content, rest = None, "", []
-    for word in (part for word in words(name) for part in _parted(word)):
+    for word in (part for whole in words(name) for part in _parted(whole)):
         of = next((known for known, called in _SPLITS.items() if word in called), None)
         if of is not None and split in (None, of):
             split = of

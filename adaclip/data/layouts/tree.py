@@ -10,9 +10,9 @@ Three layouts are of this sort, and told apart by what their names say:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 
 from adaclip.data.decode import like_a_mask, open_image, open_mask
@@ -138,8 +138,9 @@ def _only_layout(images: Sequence[Leaf], dataset: Dataset) -> str:
     if len(layouts) > 1:
         first, second = list(layouts.items())[:2]
         raise AdaclipError(
-            f"data set '{dataset.id}': two layouts in one folder: {first[1].path} is of the layout {first[0][0]}, "
-            f"{second[1].path} of {second[0][0]}, or only one of them has splits: give one of them, or sets of their own"
+            f"data set '{dataset.id}': two layouts in one folder: {first[1].path} is of the layout "
+            f"{first[0][0]}, {second[1].path} of {second[0][0]}, or only one of them has splits: give one of them, or "
+            "sets of their own"
         )
     return next(iter(layouts))[0]
 
@@ -157,6 +158,12 @@ def _check_apart(images: Sequence[Leaf], dataset: Dataset) -> None:
             )
 
 
+def _shared(tops: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The folders with which every path begins."""
+    alike = takewhile(lambda names: len(set(names)) == 1, zip(*tops, strict=False))
+    return tuple(names[0] for names in alike)
+
+
 def _top_of(root: Path, images: Sequence[Leaf], layout: str) -> Path:
     """The folder that holds the categories' folders, or the only category's own where it has no name."""
     tops = []
@@ -164,7 +171,7 @@ def _top_of(root: Path, images: Sequence[Leaf], layout: str) -> Path:
         depth = next((depth for depth, role in enumerate(leaf.roles) if not role.is_free or depth == leaf.depth), 0)
         tops.append(leaf.parts[:depth])
     several = len({leaf.category for leaf in images}) > 1 or layout == "mvtec"
-    shared = os.path.commonprefix(tops)
+    shared = _shared(tops)
     if several and shared in tops:
         shared = shared[:-1]
     return root.joinpath(*shared)
@@ -178,7 +185,9 @@ def _check_mask_folders(folders: Sequence[Folder], dataset: Dataset) -> None:
     for folder in folders:
         files = (*(path.name for path in folder.unread), *folder.others)
         # Also masks by kind: ground_truth/bent/000.npy.
-        named = any(role.content == "masks" and not role.rest for role in (role_of(name, dataset) for name in folder.parts))
+        named = any(
+            role.content == "masks" and not role.rest for role in (role_of(name, dataset) for name in folder.parts)
+        )
         if named and files and folder.parts not in holding:
             raise AdaclipError(
                 f"data set '{dataset.id}': {folder.path} should hold masks, but holds no image that is read (such as "
@@ -233,8 +242,8 @@ def _check_no_masks_among(tree: Tree, dataset: Dataset) -> None:
             first = stems.setdefault(path.stem, path)
             if first is not path and like_a_mask(open_image(first)) != like_a_mask(open_image(path)):
                 raise AdaclipError(
-                    f"data set '{dataset.id}': one of {first} and {path.name} looks like the mask of the other: put masks "
-                    "into a folder of their own, or call them by the image's name with _mask behind it"
+                    f"data set '{dataset.id}': one of {first} and {path.name} looks like the mask of the other: put "
+                    "masks into a folder of their own, or call them by the image's name with _mask behind it"
                 )
 
 

@@ -9,7 +9,17 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from adaclip.data.layouts.common import Item, Reading, child, images_in, known_category, named_file, pair, read_table, subfolders
+from adaclip.data.layouts.common import (
+    Item,
+    Reading,
+    child,
+    images_in,
+    known_category,
+    named_file,
+    pair,
+    read_table,
+    subfolders,
+)
 from adaclip.data.reading_options import Options
 from adaclip.data.registry import Dataset
 from adaclip.errors import AdaclipError

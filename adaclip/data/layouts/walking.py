@@ -8,8 +8,8 @@ from pathlib import Path
 
 from adaclip.data.decode import SUFFIXES, UNREAD
 from adaclip.data.layouts.common import is_hidden
-from adaclip.system.sniff import is_picture
 from adaclip.errors import AdaclipError
+from adaclip.system.sniff import is_picture
 
 #: Deeper than this nobody lays out images; a folder that holds itself through a link is stopped by it too.
 DEEPEST = 24

@@ -33,6 +33,7 @@ SIMULATED: dict[str, Callable[[Order, Tree], None]] = {
     "tn3k": lesion_sets.tn3k,
 }
 
+
 def simulate(dataset: str, out: Path, *, seed: int = 0, images: int = 16, size: int = 192) -> list[Path]:
     """Draw a set and pack it into the archives of its original's first source.
 

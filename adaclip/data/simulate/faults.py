@@ -8,7 +8,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from adaclip.data.simulate.drawing import Field, Mask, Scene, Shape, blend, blob, finish, noise, place, place_on, scratch, soft, tint
+from adaclip.data.simulate.drawing import (
+    Field,
+    Mask,
+    Scene,
+    Shape,
+    blend,
+    blob,
+    finish,
+    noise,
+    place,
+    place_on,
+    scratch,
+    soft,
+    tint,
+)
 
 
 def maybe(

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.ndimage import binary_dilation
 
 from adaclip.data.simulate import objects, parts, textures
-from adaclip.data.simulate.folders import Draw, TRAIN
+from adaclip.data.simulate.folders import TRAIN, Draw
 from adaclip.data.simulate.tree import Order, Tree
 
 VISA: dict[str, Draw] = {

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from adaclip.data.simulate.drawing import Colour, Scene, Shape, blend, blob, clouds, finish, grid, noise, place, soft, tint, turned
+from adaclip.data.simulate.drawing import (
+    Colour,
+    Scene,
+    Shape,
+    blend,
+    blob,
+    clouds,
+    finish,
+    grid,
+    noise,
+    place,
+    soft,
+    tint,
+    turned,
+)
 
 
 def skin_lesion(rng: np.random.Generator, shape: Shape) -> Scene:

@@ -5,7 +5,21 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import binary_dilation, gaussian_filter
 
-from adaclip.data.simulate.drawing import Field, Mask, Scene, Shape, blend, finish, greys, grid, noise, place, plain, soft, tint
+from adaclip.data.simulate.drawing import (
+    Field,
+    Mask,
+    Scene,
+    Shape,
+    blend,
+    finish,
+    greys,
+    grid,
+    noise,
+    place,
+    plain,
+    soft,
+    tint,
+)
 from adaclip.data.simulate.faults import maybe
 
 

@@ -5,7 +5,22 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from adaclip.data.simulate.drawing import Field, Scene, Shape, blend, blob, clouds, finish, greys, grid, noise, place, scratch, soft, tint
+from adaclip.data.simulate.drawing import (
+    Field,
+    Scene,
+    Shape,
+    blend,
+    blob,
+    clouds,
+    finish,
+    greys,
+    grid,
+    noise,
+    place,
+    scratch,
+    soft,
+    tint,
+)
 from adaclip.data.simulate.faults import maybe
 
 
