@@ -117,11 +117,6 @@ def _together(plan: Mapping[str, Any], experiment: Experiment) -> tuple[Experime
 
 
 def _alike(one: Experiment, other: Experiment) -> bool:
-    """Whether two experiments differ in their data alone."""
-    return all(one[key] == other[key] for key in (*MODEL, "swept")) and _training(one) == _training(other)
-
-
-def _training(experiment: Experiment) -> tuple[bool, dict[str, Any]]:
-    """Whether its weights were given, and how it is trained, whatever set its epoch is chosen on."""
-    settings = experiment["train"] or {}
-    return has_given_weights(experiment), {key: value for key, value in settings.items() if key != "selection"}
+    """Whether two experiments have the same model; how long each checkpoint is trained may depend on its data."""
+    same = all(one[key] == other[key] for key in (*MODEL, "swept"))
+    return same and has_given_weights(one) == has_given_weights(other)
