@@ -30,7 +30,11 @@ CONFIG = {
     "results": "results",
     "datasets": {name: {"raw": f"originals/{name}", "domain": "custom"} for name in ("alpha", "beta", "gamma")},
     "backbones": {"tiny": {"model": "tiny", "image_size": 32}},
-    "defaults": {"model": {"prompt_depth": 2, "clusters": 2}, "train": {"epochs": 1, "batch_size": 2}},
+    "defaults": {
+        "model": {"prompt_depth": 2, "clusters": 2},
+        "train": {"epochs": 1, "batch_size": 2},
+        "evaluate_with": {"size": 32},
+    },
     "runtime": {"device": "cpu", "threads": 1, "workers": 0},
     "experiments": {
         "on_alpha": {"title": "On alpha", "auxiliary": ["alpha"]},

@@ -62,7 +62,8 @@ def train(inputs: Path) -> list[str]:
 
 def evaluate(inputs: Path) -> list[str]:
     read = ["--manifest", str(inputs / "beta/manifest.csv"), "--features", str(inputs / "beta.safetensors")]
-    return ["evaluate", "--checkpoint", str(inputs / "checkpoint.safetensors"), *read, *RUNTIME]
+    settings = ["--evaluation", json.dumps({"size": 56})]
+    return ["evaluate", "--checkpoint", str(inputs / "checkpoint.safetensors"), *settings, *read, *RUNTIME]
 
 
 @pytest.mark.parametrize(

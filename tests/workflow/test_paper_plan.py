@@ -113,9 +113,9 @@ def test_no_set_is_evaluated_that_was_trained_on(plan):
 
 
 def test_main_serves_all_sets_and_is_trained_once(plan):
-    shared = ("main", "prompts_SD", "backbone_large", "branch_VL", "clusters_20", "depth_4", "length_5", "preset_large")
+    shared = ("main", "prompts_SD", "backbone_large", "branch_VL", "clusters_20", "depth_4", "length_5")
     for auxiliary in ("mvtec+colondb", "visa+clinicdb"):
-        runs = {plan.run_of[f"{name}_{auxiliary}"] for name in (*shared, "precision_fp32")}
+        runs = {plan.run_of[f"{name}_{auxiliary}"] for name in (*shared, "preset_reference", "precision_fp32")}
         assert runs == {f"main_{auxiliary}"}
     served = [name for part in ("mvtec+colondb", "visa+clinicdb") for name in plan.evaluated[f"main_{part}"]]
     assert sorted(served) == sorted(plan.sets)
@@ -131,13 +131,11 @@ def test_the_transfer_matrix_is_full(plan):
 
 def test_the_papers_settings(plan):
     paper = plan.runs["main_mvtec+colondb"].experiment
-    backbone = plan.config.backbones[paper.backbone]
-    assert (backbone.model, backbone.pretrained, backbone.image_size, backbone.preset) == (
-        "ViT-L-14-336",
-        "openai",
-        518,
-        "reference",
-    )
+    backbone = plan.computed["main_mvtec+colondb"]
+    assert (backbone.model, backbone.pretrained, backbone.image_size) == ("ViT-L-14-336", "openai", 518)
+    assert (paper.preset, backbone.activation, backbone.positions) == ("reference", "gelu", "bicubic")
+    other = plan.computed["preset_corrected_mvtec+colondb"]
+    assert (other.activation, other.positions) == ("as_trained", "bicubic_antialias")
     assert (paper.train.epochs, paper.train.batch_size, paper.train.learning_rate, paper.train.betas) == (
         5,
         1,

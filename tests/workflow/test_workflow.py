@@ -62,7 +62,7 @@ def test_an_edited_learning_rate_plans_exactly_the_jobs_behind_it(project):
 
 
 def test_evaluation_settings_train_nothing_again(project):
-    project.configure(lambda config: config["defaults"].update(evaluate_with={"smoothing": 2.0}))
+    project.configure(lambda config: config["defaults"].update(evaluate_with={"size": 32, "smoothing": 2.0}))
     assert project.planned() == EVALUATIONS | GATHERED | PANELS | {("plan",)}
 
 
@@ -96,11 +96,13 @@ def test_a_replaced_image_runs_again_what_is_behind_it(project):
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("judge.py", EVALUATIONS | GATHERED | PANELS),
-        ("train.py", ON_ALPHA | ON_BETA | GATHERED | PANELS),
+        ("metrics/collect.py", EVALUATIONS | GATHERED | PANELS),
+        ("runs/train.py", ON_ALPHA | ON_BETA | GATHERED | PANELS),
+        ("methods/adaclip/fusion.py", ON_ALPHA | ON_BETA | GATHERED | PANELS),
+        ("methods/winclip/model.py", set()),
         ("report/figures/cost.py", {("figures",), ("report",)} | PANELS),
-        ("selection.py", set()),
-        ("score.py", set()),
+        ("runs/selection.py", set()),
+        ("runs/score.py", set()),
         ("cli/model.py", set()),
     ],
 )
