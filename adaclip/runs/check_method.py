@@ -293,7 +293,8 @@ def _trains(subject: Subject) -> None:
 def _checkpoints(subject: Subject) -> None:
     network, images = subject.network, subject.images
     wanted = predict(network, images, NAMES)
-    released = type(network).to_released is not Method.to_released
+    # What authors release was trained.
+    released = subject.card.trained and type(network).to_released is not Method.to_released
     with tempfile.TemporaryDirectory() as folder:
         for name in ("own.safetensors", "released.pth")[: 1 + released]:
             path = Path(folder) / name
