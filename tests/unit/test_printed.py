@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from adaclip.cli import build_parser
@@ -28,7 +29,7 @@ PAGES = sorted(page.relative_to(ROOT).as_posix() for name in FOLDERS for page in
 #: Programs that are not ours to try, and words of the shell.
 OTHERS = {"git", "cd", "source", "npm", "apt-get", "pip", "dvc"}
 #: Configurations that a page prints, or that stand for the reader's own.
-PRINTED = {"own.yaml", "config/shallow.yaml", "FILE", "a.yaml", "b.yaml"}
+PRINTED = {"own.yaml", "toy.yaml", "config/shallow.yaml", "FILE", "a.yaml", "b.yaml"}
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,28 @@ def is_open(command: str) -> bool:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working folder with the images that the pages speak of."""
+    """A working folder with what the pages speak of: images, weights, and methods of the reader's own."""
     place = tmp_path_factory.mktemp("printed")
-    shutil.copytree(ROOT / "config", place / "config", symlinks=True)
+    shutil.copytree(ROOT / "config", place / "config")
+    shutil.copytree(ROOT / "tests" / "toy_method", place, dirs_exist_ok=True)
+    install_toy(place)
+    (place / "weights").mkdir()
+    torch.save({}, place / "weights" / "visa_pretrained.pth")
     for name in ("hazelnut_toy", "mvtec_grid", "headct", "bolts", "nuts"):
         (place / "photos" / name / "good").mkdir(parents=True)
         (place / "photos" / name / "good" / "1.png").touch()
+    for name in ("alpha", "beta"):
+        (place / "originals" / name / "good").mkdir(parents=True)
+        (place / "originals" / name / "good" / "1.png").touch()
     return place
+
+
+def install_toy(place: Path) -> None:
+    """Beside the package, what an installation writes of its entry point."""
+    facts = place / "toy_method-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-method\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text("[adaclip.methods]\ntoy_linear = toy_method.card:CARD\n")
 
 
 def test_there_is_something_to_try():
@@ -85,6 +101,7 @@ def test_there_is_something_to_try():
 @pytest.mark.parametrize("page", sorted({block.page for block in blocks("yaml")}))
 def test_every_block_of_yaml_can_be_planned(folder, monkeypatch, page):
     monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
     paper = {"extends": "paper.yaml"}
     for block in blocks("yaml"):
         if block.page != page:
