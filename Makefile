@@ -56,7 +56,7 @@ browser: ## Get axe-core for the tests that open the report in Chromium.
 	npm ci --prefix tests/browser --no-audit --no-fund
 
 .PHONY: lock
-lock: $(READY) ## Resolve requirements.lock and environment.yml anew.
+lock: $(READY) ## Resolve requirements.lock anew; environment.yml installs it too.
 	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --python-version 3.11 --universal -o requirements.lock
 
 .PHONY: share

@@ -114,8 +114,7 @@ def make_project(folder: Path) -> Project:
     folder.mkdir(parents=True)
     for name in ("adaclip", "workflow", "profiles"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Snakefile", "environment.yml"):
-        shutil.copy(ROOT / name, folder)
+    shutil.copy(ROOT / "Snakefile", folder)
     for number, name in enumerate(("alpha", "beta", "gamma")):
         draw_original(folder / "originals" / name, seed=number, category="bolt" if name == "alpha" else "nut")
     (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG, sort_keys=False))

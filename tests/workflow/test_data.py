@@ -34,8 +34,7 @@ SIMULATED = {
 def make(folder: Path, config: dict[str, object]) -> Project:
     for name in ("adaclip", "workflow", "profiles", "config"):
         shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Snakefile", "environment.yml"):
-        shutil.copy(ROOT / name, folder)
+    shutil.copy(ROOT / "Snakefile", folder)
     project = Project(folder)
     write(project, config)
     return project

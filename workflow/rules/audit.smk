@@ -21,7 +21,7 @@ rule overview:
     benchmark:
         f"{RESULTS}/benchmarks/overview/{{set}}.tsv"
     conda:
-        "../../environment.yml"
+        "adaclip-bench"
     threads: READERS
     params:
         out=f"{RESULTS}/overview/{{set}}",
@@ -45,7 +45,7 @@ rule fingerprint:
     benchmark:
         f"{RESULTS}/benchmarks/fingerprint/{{set}}.tsv"
     conda:
-        "../../environment.yml"
+        "adaclip-bench"
     threads: READERS
     params:
         code=code_digest("adaclip.audit.fingerprint"),
@@ -85,7 +85,7 @@ rule audit:
     benchmark:
         f"{RESULTS}/benchmarks/audit.tsv"
     conda:
-        "../../environment.yml"
+        "adaclip-bench"
     threads: 1
     params:
         # A function, since braces in a plain string would be taken for wildcards.

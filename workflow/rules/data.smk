@@ -49,7 +49,7 @@ rule simulate:
     benchmark:
         f"{RESULTS}/benchmarks/simulate/{{set}}.tsv"
     conda:
-        "../../environment.yml"
+        "adaclip-bench"
     threads: 1
     params:
         out=f"{DATA}/mirror/{{set}}",
@@ -78,7 +78,7 @@ rule fetch:
         f"{RESULTS}/benchmarks/fetch/{{set}}.tsv"
     retries: 2
     conda:
-        "../../environment.yml"
+        "adaclip-bench"
     threads: 1
     resources:
         downloads=1,
@@ -113,7 +113,7 @@ rule prepare:
     benchmark:
         f"{RESULTS}/benchmarks/prepare/{{set}}.tsv"
     conda:
-        "../../environment.yml"
+        "adaclip-bench"
     threads: READERS
     params:
         raw=lambda wildcards: raw_of(wildcards.set),
@@ -139,7 +139,7 @@ rule weights:
         f"{RESULTS}/logs/weights/{{release}}.log",
     retries: 2
     conda:
-        "../../environment.yml"
+        "adaclip-bench"
     threads: 1
     resources:
         downloads=1,

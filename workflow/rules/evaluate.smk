@@ -26,7 +26,7 @@ rule evaluate:
     wildcard_constraints:
         run=one_of([*TRAINED, *RELEASED]),
     conda:
-        "../../environment.yml"
+        "adaclip-bench"
     threads: THREADS
     resources:
         gpu=GPU,
@@ -75,7 +75,7 @@ rule baseline:
     wildcard_constraints:
         run=one_of(BASELINES),
     conda:
-        "../../environment.yml"
+        "adaclip-bench"
     threads: THREADS
     resources:
         gpu=lambda wildcards: GPU if experiment_of(wildcards.run).card.uses_backbone else 0,

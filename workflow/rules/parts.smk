@@ -21,7 +21,7 @@ rule part:
     log:
         f"{RESULTS}/logs/parts/{{part}}.log",
     conda:
-        "../../environment.yml"
+        "adaclip-bench"
     threads: 1
     params:
         document=lambda wildcards: json.dumps(PARTS[wildcards.part], sort_keys=True),

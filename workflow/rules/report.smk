@@ -25,7 +25,7 @@ rule plan:
     # First of all: the plan says whose folder it is.
     priority: 100
     conda:
-        "../../environment.yml"
+        "adaclip-bench"
     threads: 1
     params:
         # Functions, since braces in a plain string would be taken for wildcards. The order of the experiments counts.
@@ -52,7 +52,7 @@ rule tables:
     log:
         f"{RESULTS}/logs/tables.log",
     conda:
-        "../../environment.yml"
+        "adaclip-bench"
     threads: 1
     params:
         out=lambda wildcards, output: str(Path(output.summary).with_name("tables")),
@@ -78,7 +78,7 @@ rule figures:
     log:
         f"{RESULTS}/logs/figures.log",
     conda:
-        "../../environment.yml"
+        "adaclip-bench"
     threads: 1
     params:
         out=lambda wildcards, output: str(Path(output[0]).parent),
@@ -102,7 +102,7 @@ rule panels:
     wildcard_constraints:
         set=one_of(SHOWN),
     conda:
-        "../../environment.yml"
+        "adaclip-bench"
     threads: 1
     params:
         out=lambda wildcards, output: str(Path(output.index).parent),
@@ -124,7 +124,7 @@ rule environment:
     log:
         f"{RESULTS}/logs/environment.log",
     conda:
-        "../../environment.yml"
+        "adaclip-bench"
     threads: 1
     params:
         code=code_digest("adaclip.report.environment"),
@@ -155,7 +155,7 @@ rule report:
     log:
         f"{RESULTS}/logs/report.log",
     conda:
-        "../../environment.yml"
+        "adaclip-bench"
     threads: 1
     params:
         code=code_digest("adaclip.report.page.write"),

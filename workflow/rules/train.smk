@@ -17,7 +17,7 @@ rule features:
     benchmark:
         f"{RESULTS}/benchmarks/features/{{backbone}}/{{set}}.tsv"
     conda:
-        "../../environment.yml"
+        "adaclip-bench"
     threads: THREADS
     resources:
         gpu=GPU,
@@ -54,7 +54,7 @@ rule train:
     benchmark:
         f"{RESULTS}/benchmarks/train/{{run}}/seed-{{seed}}.tsv"
     conda:
-        "../../environment.yml"
+        "adaclip-bench"
     threads: THREADS
     resources:
         gpu=GPU,
