@@ -78,8 +78,9 @@ class Card:
             class name is not used.
         features: names of the frozen features that are computed once for a set and stored; `embedding` is all there is.
         uses_backbone: False for a control, which runs no model.
-        passes: what one image costs, in plain passes of the vision tower.
-        learns_through_towers: whether gradients run through the towers in training; False costs what evaluating does.
+        passes: what one image costs, in plain passes of the vision tower at the same size; for estimates of cost.
+        learns_through_towers: whether gradients run through the vision tower in training, which costs more than its
+            evaluation does; False where its features are frozen, and a step costs what evaluating does.
         fairness: what a comparison depends on; None for controls.
 
     Example:

@@ -1,7 +1,11 @@
 """What a target costs before anyone starts it: jobs, and hours of the device that they compute on.
 
 An image costs what `adaclip/plan/rates.yaml` says of its model; a model that is not there is counted by its arithmetic,
-relative to one that is. The file names the source of every figure.
+relative to one that is. The file names the source of every figure. The rates are AdaCLIP's; an image of another method
+counts as so many of them as its card has passes.
+
+A training on frozen features counts as an evaluation of all its images at every epoch. That is the most it can cost:
+features that fit into `runtime.frozen_cache` are computed in the first epoch only.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import pytest
 
 import adaclip.plan.cost
 from adaclip.data.registry import load_registry
+from adaclip.methods.registry import find_card
 from adaclip.plan.config import load_config, parse_config
 from adaclip.plan.cost import Cost, count_images, estimate, planned_jobs
 from adaclip.plan.resolve import make_plan
@@ -79,6 +80,45 @@ def test_jobs_cost_their_images():
     for end in (0, 1):
         assert sum(span[end] for span in cost.methods.values()) == sum(span[end] for span in cost.seconds.values())
     assert cost.device == "GPU"
+
+
+def test_a_method_costs_the_passes_of_its_card():
+    trained = {"auxiliary": ["mvtec"], "evaluate": ["isic"], "train": {"epochs": 3}}
+    plan = plan_of(
+        experiments={
+            "winclip": {"method": "winclip", "evaluate": ["isic"]},
+            "clip": {"method": "clip", "evaluate": ["isic"]},
+            "april": {"method": "april_gan", **trained},
+            "anomaly": {"method": "anomalyclip", **trained, "train": {"epochs": 3, "selection": "visa"}},
+        }
+    )
+    cost = estimate(plan, IMAGES, planned_jobs(plan))
+    # A frozen vision tower: an image of a training costs what one of an evaluation does, and a job starts for each.
+    assert cost.methods == {
+        "WinCLIP": pytest.approx((5 + 12.4 * 7 * 3, 5 + 12.4 * 7 * 4)),
+        "CLIP": (5 + 7 * 3, 5 + 7 * 4),
+        "APRIL-GAN": (10 + (3 * 100 + 7) * 3, 10 + (3 * 100 + 7) * 4),
+        "AnomalyCLIP": (10 + 1.25 * (3 * 111 + 7) * 3, 10 + 1.25 * (3 * 111 + 7) * 4),
+    }
+    assert (
+        "cost: by method: APRIL-GAN 0.26 to 0.34; AnomalyCLIP 0.36 to 0.47; WinCLIP 0.074 to 0.098; "
+        "CLIP 0.0072 to 0.0092"
+    ) in cost.lines()
+
+
+def test_passes_are_what_the_arithmetic_of_the_published_backbones_says():
+    def block(tokens, width):
+        return 12 * tokens * width**2 + 2 * tokens**2 * width
+
+    # ViT-B-16-plus-240: 15 x 15 patches, width 896.
+    windows = 14**2 * block(1 + 2**2, 896) + 13**2 * block(1 + 3**2, 896)
+    assert find_card("winclip").passes == pytest.approx(1 + windows / block(1 + 15**2, 896), abs=0.05)
+    # ViT-L-14-336 at 518 px: 37 x 37 patches, width 1024. V-V attention has values and an out-projection, but no MLP.
+    tokens, width = 1 + 37**2, 1024
+    beside = 2 * tokens * width**2 + 2 * tokens**2 * width
+    assert find_card("anomalyclip").passes == pytest.approx(1 + 19 * beside / (24 * block(tokens, width)), abs=0.005)
+    layers = 4 * 37**2 * width * 768
+    assert find_card("april_gan").passes == pytest.approx(1 + layers / (24 * block(tokens, width)), abs=0.01)
 
 
 def test_another_backbone_is_scaled_by_its_arithmetic():
