@@ -1,8 +1,9 @@
-"""The pages about the data sets say what the table says, and hand-written text around it stays."""
+"""What pages lead to is there. Those about the data sets say what the table says; hand-written text around it stays."""
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import re
 import shutil
 from pathlib import Path
@@ -14,7 +15,18 @@ from adaclip.data.docs import BEGIN, END, facts, write_docs
 from adaclip.data.registry import load_registry
 from adaclip.errors import AdaclipError
 
-PAGES = Path(__file__).parents[2] / "docs" / "datasets"
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "docs" / "datasets"
+#: Every page, by its path.
+TEXTS = {
+    page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8")
+    for folder in ("", "config", "docs", "docs/datasets", "tests/golden")
+    for page in sorted((ROOT / folder).glob("*.md"))
+}
+#: Folders of this tree; what stands below `data` and `results` is made by a run.
+FOLDERS = "adaclip|benchmarks|config|docs|profiles|tests|workflow"
+#: Files that a reader is told to write.
+WRITTEN = {"config/shallow.yaml"}
 SECTIONS = ("The original", "What is done to it, and why", "What differs from the reference")
 
 
@@ -31,13 +43,57 @@ def test_every_set_has_a_page_with_every_section() -> None:
         assert tuple(headings) == SECTIONS, name
 
 
-def test_links_lead_somewhere() -> None:
-    for page in PAGES.glob("*.md"):
-        for target in re.findall(r"\]\((?!http)([^)]+)\)", page.read_text(encoding="utf-8")):
-            file, _, anchor = target.partition("#")
-            text = (PAGES / file).read_text(encoding="utf-8")
-            headings = [heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)]
-            assert not anchor or anchor in headings, f"{page.name}: {target}"
+def anchors(text: str) -> list[str]:
+    """What headings are called in a link: small letters, without punctuation, hyphens between the words."""
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", prose, re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_links_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\((?!http)([^)\s]+)\)", TEXTS[page]):
+        file, _, anchor = target.partition("#")
+        path = (ROOT / page).parent / file if file else ROOT / page
+        assert path.exists(), f"{page}: {target}"
+        assert not anchor or anchor in anchors(path.read_text(encoding="utf-8")), f"{page}: {target}"
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_paths_in_this_tree_are_there(page: str) -> None:
+    named = re.findall(rf"`((?:{FOLDERS})/[\w./-]*)`", TEXTS[page])
+    assert [path for path in named if path not in WRITTEN and not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", [page for page in TEXTS if page != "CHANGELOG.md"])
+def test_public_names_are_there(page: str) -> None:
+    for name in re.findall(r"\badaclip((?:\.[A-Za-z_]\w*)+)", re.sub(r"https?://\S+", "", TEXTS[page])):
+        found = importlib.import_module("adaclip")
+        for part in name.split(".")[1:]:
+            if not hasattr(found, part):
+                importlib.import_module(f"{found.__name__}.{part}")
+            found = getattr(found, part)
+
+
+def test_the_pages_name_what_is_looked_for() -> None:
+    """No pattern above may come to nothing when pages are written anew."""
+    everything = "\n".join(TEXTS.values())
+    assert len(re.findall(r"\]\((?!http)[^)\s]+#[^)\s]+\)", everything)) >= 2
+    assert len(re.findall(rf"`(?:{FOLDERS})/[\w./-]*`", everything)) >= 20
+    assert len(re.findall(r"\badaclip\.load_method\b", everything)) >= 1
+
+
+def test_the_house_has_the_files_of_its_picture() -> None:
+    house = TEXTS["docs/design.md"].partition("## The house")[2]
+    rows = re.findall(r"^\| `(\w+)/` \| (.*) \| [^|]* \|$", house, re.MULTILINE)
+    assert len(rows) >= 10
+    for room, files in rows:
+        for file in re.findall(r"`([\w/]+(?:\.\w+|/))`", files):
+            assert list((ROOT / "adaclip" / room).rglob(file)) or (ROOT / "adaclip" / file).exists(), f"{room}: {file}"
+    for room, file in re.findall(r"\b([a-z]+)/([a-z_]+)\b", "".join(re.findall(r"```(.*?)```", house, re.DOTALL))):
+        if (room, file) != ("data", "raw"):
+            place = ROOT / ("workflow" if room == "workflow" else f"adaclip/{room}") / file
+            assert place.exists() or place.with_suffix(".py").exists(), f"{room}/{file}"
 
 
 def test_only_the_block_is_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
