@@ -93,8 +93,9 @@ def test_a_flipped_digit_never_reaches_a_table(results):
     figures = {"auroc": 0.9375, "f1_max": 0.5, "ap": 0.5}
     levels = {"image": figures, "pixel": {**figures, "aupro": 0.5}}
     found = {"images": 4, "anomalous": 2, **levels, "undefined": {}}
-    whole = {"set": "toy", "images": 4, "categories": {"bolt": found}, "mean": levels}
-    write_json(path, whole)
+    both = {protocol: {"mean": levels} for protocol in ("published", "common")}
+    whole = {"set": "toy", "images": 4, "categories": {"bolt": found}, "protocol": "published", "protocols": both}
+    write_json(path, {**whole, "mean": levels})
     assert read_metrics(path, {"set": "toy"})["mean"]["pixel"]["auroc"] == 0.9375
     flip(path, 8 * path.read_bytes().rindex(b"9375"))
     assert json.loads(path.read_text())["mean"]["pixel"]["auroc"] == 0.8375
