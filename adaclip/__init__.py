@@ -1,7 +1,7 @@
 """A referee for zero-shot anomaly detection: methods around a frozen CLIP, AdaCLIP among them, on one protocol.
 
-`load_method` makes one by its id; `AdaCLIP` and `load_backbone` put that one together by hand. docs/design.md is the plan
-of the package, docs/methods.md the contract of a method.
+`load_method` makes one by its id; `AdaCLIP` and `load_backbone` put that one together by hand. docs/design.md is the
+plan of the package, docs/methods.md the contract of a method.
 
 The public names below are imported when they are first used, so that `import adaclip` costs nothing and needs no torch.
 """

@@ -187,3 +187,16 @@ def test_counting_costs_no_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "GPU-hours" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["paper", "released"])
+def test_the_readme_has_the_hours_of_a_whole_configuration(name, monkeypatch):
+    monkeypatch.undo()
+    config = load_config(ROOT / "config" / f"{name}.yaml")
+    registry = load_registry(config.datasets)
+    plan = make_plan(config, registry)
+    images = count_images(plan, {dataset: registry[dataset].test for dataset in plan.sets})
+    [hours] = [line for line in estimate(plan, images, planned_jobs(plan)).lines() if "GPU-hours" in line]
+    said = hours.removeprefix("cost: about ").partition(" GPU-hours")[0]
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert (f"| everything, three seeds | 2,456 | {said} |" if name == "paper" else f"{said} GPU-hours") in text
