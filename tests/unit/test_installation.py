@@ -43,12 +43,3 @@ def test_the_environment_installs_the_lock():
     (python,) = (line.removeprefix("python=") for line in plain if line.startswith("python="))
     assert f"--python-version {python} " in LOCK
     assert python in SpecifierSet(PROJECT["requires-python"])
-
-
-def test_the_rules_name_the_environment():
-    named = {
-        name
-        for path in (ROOT / "workflow/rules").glob("*.smk")
-        for name in re.findall(r"^ +conda:\n +(.*)$", path.read_text(), re.MULTILINE)
-    }
-    assert named == {f'"{ENVIRONMENT["name"]}"'}

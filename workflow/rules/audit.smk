@@ -20,8 +20,6 @@ rule overview:
         f"{RESULTS}/logs/overview/{{set}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/overview/{{set}}.tsv"
-    conda:
-        "adaclip-bench"
     threads: READERS
     params:
         out=f"{RESULTS}/overview/{{set}}",
@@ -44,8 +42,6 @@ rule fingerprint:
         f"{RESULTS}/logs/fingerprint/{{set}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fingerprint/{{set}}.tsv"
-    conda:
-        "adaclip-bench"
     threads: READERS
     params:
         code=code_digest("adaclip.audit.fingerprint"),
@@ -84,8 +80,6 @@ rule audit:
         f"{RESULTS}/logs/audit.log",
     benchmark:
         f"{RESULTS}/benchmarks/audit.tsv"
-    conda:
-        "adaclip-bench"
     threads: 1
     params:
         # A function, since braces in a plain string would be taken for wildcards.

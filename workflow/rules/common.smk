@@ -3,9 +3,7 @@
 Reads: the configuration (config/paper.yaml unless --configfile gives another).
 Writes: nothing.
 
-Every rule runs the `adaclip` that is installed beside this Snakemake. With `--software-deployment-method conda` it runs
-the one in the environment `adaclip-bench`, which a user makes from environment.yml: Snakemake cannot make it by itself, for
-it would copy the file away from the lock, and the package is part of this folder.
+Every rule runs the `adaclip` that is installed beside this Snakemake; environment.yml says with what.
 """
 
 import json

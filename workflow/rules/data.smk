@@ -48,8 +48,6 @@ rule simulate:
         f"{RESULTS}/logs/simulate/{{set}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/simulate/{{set}}.tsv"
-    conda:
-        "adaclip-bench"
     threads: 1
     params:
         out=f"{DATA}/mirror/{{set}}",
@@ -77,8 +75,6 @@ rule fetch:
     benchmark:
         f"{RESULTS}/benchmarks/fetch/{{set}}.tsv"
     retries: 2
-    conda:
-        "adaclip-bench"
     threads: 1
     resources:
         downloads=1,
@@ -112,8 +108,6 @@ rule prepare:
         f"{RESULTS}/logs/prepare/{{set}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/prepare/{{set}}.tsv"
-    conda:
-        "adaclip-bench"
     threads: READERS
     params:
         raw=lambda wildcards: raw_of(wildcards.set),
@@ -138,8 +132,6 @@ rule weights:
     log:
         f"{RESULTS}/logs/weights/{{release}}.log",
     retries: 2
-    conda:
-        "adaclip-bench"
     threads: 1
     resources:
         downloads=1,

@@ -25,8 +25,6 @@ rule evaluate:
         f"{RESULTS}/benchmarks/evaluate/{{run}}/seed-{{seed}}/{{set}}.tsv"
     wildcard_constraints:
         run=one_of([*TRAINED, *RELEASED]),
-    conda:
-        "adaclip-bench"
     threads: THREADS
     resources:
         gpu=GPU,
@@ -74,8 +72,6 @@ rule baseline:
         f"{RESULTS}/benchmarks/baseline/{{run}}/seed-{{seed}}/{{set}}.tsv"
     wildcard_constraints:
         run=one_of(BASELINES),
-    conda:
-        "adaclip-bench"
     threads: THREADS
     resources:
         gpu=lambda wildcards: GPU if experiment_of(wildcards.run).card.uses_backbone else 0,

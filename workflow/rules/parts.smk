@@ -20,8 +20,6 @@ rule part:
         figures=f"{RESULTS}/parts/{{part}}/figures/index.json",
     log:
         f"{RESULTS}/logs/parts/{{part}}.log",
-    conda:
-        "adaclip-bench"
     threads: 1
     params:
         document=lambda wildcards: json.dumps(PARTS[wildcards.part], sort_keys=True),

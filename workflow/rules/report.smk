@@ -24,8 +24,6 @@ rule plan:
         f"{RESULTS}/logs/plan.log",
     # First of all: the plan says whose folder it is.
     priority: 100
-    conda:
-        "adaclip-bench"
     threads: 1
     params:
         # Functions, since braces in a plain string would be taken for wildcards. The order of the experiments counts.
@@ -51,8 +49,6 @@ rule tables:
         summary=SUMMARY,
     log:
         f"{RESULTS}/logs/tables.log",
-    conda:
-        "adaclip-bench"
     threads: 1
     params:
         out=lambda wildcards, output: str(Path(output.summary).with_name("tables")),
@@ -77,8 +73,6 @@ rule figures:
         shown(FIGURES, ".svg", "Figures", "../report/figures.rst"),
     log:
         f"{RESULTS}/logs/figures.log",
-    conda:
-        "adaclip-bench"
     threads: 1
     params:
         out=lambda wildcards, output: str(Path(output[0]).parent),
@@ -101,8 +95,6 @@ rule panels:
         f"{RESULTS}/logs/panels/{{set}}.log",
     wildcard_constraints:
         set=one_of(SHOWN),
-    conda:
-        "adaclip-bench"
     threads: 1
     params:
         out=lambda wildcards, output: str(Path(output.index).parent),
@@ -123,8 +115,6 @@ rule environment:
         f"{RESULTS}/report/provenance.json",
     log:
         f"{RESULTS}/logs/environment.log",
-    conda:
-        "adaclip-bench"
     threads: 1
     params:
         code=code_digest("adaclip.report.environment"),
@@ -154,8 +144,6 @@ rule report:
         ),
     log:
         f"{RESULTS}/logs/report.log",
-    conda:
-        "adaclip-bench"
     threads: 1
     params:
         code=code_digest("adaclip.report.page.write"),

@@ -16,8 +16,6 @@ rule features:
         f"{RESULTS}/logs/features/{{backbone}}/{{set}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/features/{{backbone}}/{{set}}.tsv"
-    conda:
-        "adaclip-bench"
     threads: THREADS
     resources:
         gpu=GPU,
@@ -53,8 +51,6 @@ rule train:
         f"{RESULTS}/logs/train/{{run}}/seed-{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train/{{run}}/seed-{{seed}}.tsv"
-    conda:
-        "adaclip-bench"
     threads: THREADS
     resources:
         gpu=GPU,
