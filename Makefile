@@ -57,7 +57,7 @@ browser: ## Get axe-core for the tests that open the report in Chromium.
 
 .PHONY: lock
 lock: $(READY) ## Resolve requirements.lock anew; environment.yml installs it too.
-	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --python-version 3.11 --universal -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra all --extra dev --generate-hashes --python-version 3.11 --universal -o requirements.lock
 
 .PHONY: share
 share: $(READY) ## Store finished results with DVC, without pictures that belong to others (docs/sharing.md).

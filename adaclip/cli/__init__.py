@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from adaclip.cli.audit import add_audit_verbs
 from adaclip.cli.data import add_data
 from adaclip.cli.encoding import use_utf8
+from adaclip.cli.extras import missing_extra
 from adaclip.cli.methods import add_methods
 from adaclip.cli.model import add_model_verbs
 from adaclip.cli.plan import add_plan_verbs
@@ -54,7 +55,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     try:
-        arguments.run(arguments)
+        try:
+            arguments.run(arguments)
+        except ModuleNotFoundError as error:
+            missing = missing_extra(arguments.verb, error)
+            if missing is None:
+                raise
+            raise missing from error
         sys.stdout.flush()
     except AdaclipError as error:
         # A file's name may hold the end of a line.

@@ -27,7 +27,7 @@ def verb(
     """
     description = summary[0].upper() + summary[1:] + "." + (f" {details}" if details else "")
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=summary, description=description, epilog=epilog)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, verb=parser.prog)
     return parser
 
 
