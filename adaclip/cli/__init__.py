@@ -87,7 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="adaclip",
-        description="Zero-shot anomaly detection with AdaCLIP: prepare data sets, train, evaluate, report. "
+        description="A referee for zero-shot anomaly detection: prepare data sets, train, evaluate, report. "
         "Each verb is one step of the workflow; `snakemake --cores all` runs them all.",
         epilog="`adaclip <verb> --help` explains a verb. Settings flags take a YAML or JSON file, or inline JSON.",
     )

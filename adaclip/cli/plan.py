@@ -95,7 +95,8 @@ def _check(arguments: argparse.Namespace) -> None:
     )
     for experiment in config.experiments:
         auxiliary = "+".join(experiment.auxiliary) or "nothing"
-        print(f"  {experiment.name}: train on {auxiliary}, evaluate {', '.join(plan.evaluated[experiment.name])}")
+        learnt = f"train on {auxiliary}" if experiment.checkpoint is None else f"take weights trained on {auxiliary}"
+        print(f"  {experiment.name}: {learnt}, evaluate {', '.join(plan.evaluated[experiment.name])}")
     print("words in the text prompts:")
     for name in plan.used_sets():
         print(f"  {words_line(registry[name], config.data)}")

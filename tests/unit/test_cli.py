@@ -316,3 +316,20 @@ def test_what_is_wrong_is_one_line(scene, capsys, change, arguments, code, words
     written = {str(path) for path in scene.rglob("*") if path.is_file()} - set(before)
     # Images that could be scored keep their scores and heat maps, each of them whole; nothing else is left.
     assert all("/new/s/maps/" in path or path.endswith("/new/s/scores.csv") for path in written)
+
+
+def test_check_says_what_is_trained_and_what_is_taken(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    large = "large: {model: ViT-L-14-336, pretrained: openai, image_size: 518}"
+    (tmp_path / "c.yaml").write_text(
+        f"backbones: {{{large}}}\n"
+        "experiments:\n"
+        "  theirs: {checkpoint: april_gan_visa, evaluate: [mvtec]}\n"
+        "  ours: {auxiliary: [visa], evaluate: [mvtec]}\n"
+        "  free: {method: winclip, evaluate: [mvtec]}\n"
+    )
+    assert main(["check", "c.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert "  theirs: take weights trained on visa, evaluate mvtec\n" in said
+    assert "  ours: train on visa, evaluate mvtec\n" in said
+    assert "  free: train on nothing, evaluate mvtec\n" in said
