@@ -120,9 +120,11 @@ class Results:
         return bool(self.sets) and len(self.simulated) == len(self.sets)
 
     def drawn(self, experiment: str, name: str) -> bool:
-        """Whether drawn images have a part in an experiment's figures on a set, as test or as auxiliary data."""
+        """Whether drawn images or drawn weights have a part in an experiment's figures on a set."""
         settings = self.by_name[experiment]
-        return not self.simulated.isdisjoint({name, settings["selection"], *settings["auxiliary"]})
+        if not self.simulated.isdisjoint({name, settings["selection"], *settings["auxiliary"]}):
+            return True
+        return any(one.metrics.get("drawn_weights") for one in self._by_experiment.get((experiment, name), ()))
 
     def title(self, name: str) -> str:
         """A set's title for figures, with a sign where it was drawn and others were not."""

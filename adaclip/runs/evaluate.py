@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from adaclip.clip.settings import BackboneSettings
+from adaclip.data.fetched import is_drawn
 from adaclip.data.leakage import Overlap, overlap_of, refuse_leakage, refuse_overlap
 from adaclip.data.manifest import read_prepared
 from adaclip.data.rows import Row, read_rows
@@ -125,6 +126,7 @@ def judge_model(
     *,
     workers: int = 0,
     left_out: Overlap | None = None,
+    drawn_weights: bool = False,
 ) -> None:
     """Evaluate a model on the test split of a prepared set and write what docs/design.md describes.
 
@@ -137,6 +139,7 @@ def judge_model(
         out: the folder for scores.csv, metrics.json, curves.json, panels.npz and cost.json.
         workers: processes that decode images.
         left_out: images that are not evaluated, since the model was trained on copies of them.
+        drawn_weights: whether the weights are simulated ones, which the figures say of themselves then.
 
     Raises:
         AdaclipError: no image is left.
@@ -145,6 +148,8 @@ def judge_model(
     check_writable(out / "metrics.json")
     rows = read_rows(manifest)
     head = as_dict(subject)
+    if drawn_weights:
+        head["drawn_weights"] = True
     if left_out is not None:
         kept = [index for index, row in enumerate(rows) if row.relative not in left_out.images]
         if not kept:
@@ -231,7 +236,10 @@ def evaluate(
         left_out = overlap_of(provenance["auxiliary"], dataset, leakage)
     stored = read_all_features([(features, manifest)], loaded.backbone.settings) if features is not None else None
     subject = Subject(**{field.name: provenance[field.name] for field in dataclasses.fields(Subject)})
-    judge_model(loaded, subject, manifest, stored, settings, out, workers=workers, left_out=left_out)
+    drawn = is_drawn(checkpoint if checkpoint.is_dir() else checkpoint.parent)
+    judge_model(
+        loaded, subject, manifest, stored, settings, out, workers=workers, left_out=left_out, drawn_weights=drawn
+    )
 
 
 def evaluate_method(

@@ -167,3 +167,13 @@ def test_images_that_were_left_out_are_told(tmp_path):
     figure = table.at(1, table.points[1], ("pixel", "auroc"))
     assert figure.cautions["left_out"] == "Without 5 images that the auxiliary data hold too."
     assert "left_out" not in table.at(1, table.points[0], ("pixel", "auroc")).cautions
+
+
+def test_figures_of_simulated_weights_compete_with_nothing(tmp_path):
+    plan = invent({**CONFIG, "tables": {"t": CONFIG["tables"]["t"]}}, tmp_path)
+    first = json.loads(plan.read_text())["experiments"][0]
+    name = first["evaluate"][0]
+    assert not Results(plan).drawn(first["name"], name)
+    path = plan.parent / "runs" / first["run"] / f"seed-{first['seeds'][0]}" / name / "metrics.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "drawn_weights": True}))
+    assert Results(plan).drawn(first["name"], name)

@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter
 
 import adaclip
 from adaclip.clip.settings import BackboneSettings
+from adaclip.data.fetched import DRAWN, NOTE
 from adaclip.data.rows import read_rows
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.metrics.collect import SCORES
@@ -206,3 +207,13 @@ def test_half_precision_gives_maps_in_full_precision(checkpoint, prepared, tmp_p
     assert metrics["settings"]["precision"] == "bf16"
     values = torch.tensor([float(record["map_max"]) for record in scores])
     assert not torch.equal(values.bfloat16().float(), values)
+
+
+def test_figures_of_simulated_weights_say_so(checkpoint, prepared, tmp_path):
+    (tmp_path / "weights").mkdir()
+    copy = tmp_path / "weights" / "checkpoint.safetensors"
+    copy.write_bytes(checkpoint.read_bytes())
+    manifest = prepared("toy")
+    assert "drawn_weights" not in run(copy, manifest, tmp_path / "real")[1]
+    (tmp_path / "weights" / NOTE).write_text(json.dumps({"source": DRAWN}))
+    assert run(copy, manifest, tmp_path / "drawn")[1]["drawn_weights"] is True

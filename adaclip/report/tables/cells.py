@@ -13,7 +13,9 @@ DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 SELECTED, OVERLAP = "†", "‡"
 SELECTED_TEXT = "The epoch was chosen on this set, so that the figure is not zero-shot; not ranked."
-SIMULATED_TEXT = "Simulated images: says nothing of real data; not ranked, and not compared with what was published."
+SIMULATED_TEXT = (
+    "Simulated images or weights: says nothing of real data; not ranked, and not compared with what was published."
+)
 OVERLAP_TEXT = "The auxiliary data hold images of this set, see the leakage audit; not ranked."
 
 
