@@ -1,7 +1,8 @@
 """A quicker start of the verbs that need a model.
 
-Most of the time in which open_clip loads goes into two things that AdaCLIP never uses: timm's image models, which
-open_clip can do without, and PyTorch's compiler, which one function of torchvision asks whether it is there.
+Most of the time in which open_clip loads goes into two things that no method here uses: timm's image models, which
+open_clip can do without, and PyTorch's compiler, which one function of torchvision asks whether it is there. What
+that saves is in docs/benchmarks.md.
 """
 
 from __future__ import annotations
