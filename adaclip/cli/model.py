@@ -96,7 +96,11 @@ def add_model_verbs(verbs: Any) -> None:
     evaluate.add_argument(
         "--features", type=Path, nargs="?", metavar="FILE", help="its features (default: computed on the way)"
     )
-    evaluate.add_argument("--evaluation", metavar="SETTINGS", help="evaluation settings (default: the paper's)")
+    evaluate.add_argument(
+        "--evaluation",
+        metavar="SETTINGS",
+        help="evaluation settings (default: at 518 px, smoothed as the method has it)",
+    )
     evaluate.add_argument(
         "--out",
         type=Path,
@@ -129,7 +133,11 @@ def add_model_verbs(verbs: Any) -> None:
     baseline.add_argument("--backbone", metavar="SETTINGS", help="backbone settings; a control has none")
     baseline.add_argument("--model", metavar="SETTINGS", help="settings of the method itself (default: its paper's)")
     baseline.add_argument("--manifest", type=Path, required=True, metavar="FILE", help="manifest of the prepared set")
-    baseline.add_argument("--evaluation", metavar="SETTINGS", help="evaluation settings (default: the paper's)")
+    baseline.add_argument(
+        "--evaluation",
+        metavar="SETTINGS",
+        help="evaluation settings (default: at 518 px, smoothed as the method has it)",
+    )
     baseline.add_argument("--seed", type=int, default=0, metavar="N", help="seed (default: %(default)s)")
     baseline.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder to write, the same files as adaclip evaluate"

@@ -23,7 +23,7 @@ from adaclip.system.reading import read_yaml
 OWN_MODELS = Path(__file__).parent / "models"
 #: What a model config must have; the rest has open_clip's defaults.
 NEEDED = ("embed_dim", "vision_cfg", "text_cfg")
-#: Settings of a tower that AdaCLIP cannot use, with the only value that it can.
+#: Settings of a tower that methods depend on, with the only value that they can use.
 _VISION = {"timm_model_name": None, "attentional_pool": False, "pool_type": "tok", "final_ln_after_pool": False}
 _TEXT = {
     "hf_model_name": None,
@@ -69,7 +69,7 @@ def read_architecture(model: str) -> Architecture:
         model: an open_clip name, `tiny` or `tiny14`, or the path of a `*.json` model config.
 
     Raises:
-        UsageError: an unknown name, a file that is no model config, or a model that AdaCLIP cannot use.
+        UsageError: an unknown name, a file that is no model config, or a model that is not supported.
     """
     path = config_file(model)
     config = read_yaml(path)
@@ -111,9 +111,9 @@ def check_backbone(settings: BackboneSettings) -> Architecture:
 
 
 def unsupported(model: str) -> str:
-    """What to say of a model that AdaCLIP cannot use."""
+    """What to say of a model whose towers are not as methods need them."""
     return (
-        f"{model} is not supported: AdaCLIP needs a CLIP with a ViT vision tower read at its class token "
+        f"{model} is not supported: methods need a CLIP with a ViT vision tower read at its class token "
         "and a causal text tower (ViT-B-16, ViT-L-14, ViT-L-14-336 and their kin)"
     )
 

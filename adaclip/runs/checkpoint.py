@@ -248,13 +248,15 @@ def _released(
     method: str | None,
     settings: Mapping[str, Any],
 ) -> Method:
-    if backbone is None:
-        raise UsageError(
-            f"{path} does not name its backbone: give --backbone (the paper's is ViT-L-14-336, openai, 518)"
-        )
     card = find_card(method or "adaclip")
     if not card.trained:
         raise UsageError(f"method {card.id} is not trained: leave the checkpoint {path} out (adaclip baseline)")
+    if backbone is None:
+        own = card.backbone
+        raise UsageError(
+            f"{path} does not name its backbone: give --backbone "
+            f"({card.title}'s is {own.model}, {own.pretrained}, {own.image_size})"
+        )
     content = _unpickled(path)
     known = method_class(card).settings_of_released(content, path)
     model = make_method(card, resolved(card, backbone, "reference"), {**known, **settings}, device=device)

@@ -77,7 +77,10 @@ def test_nothing_of_it_loads_pytorch():
         (BackboneSettings("ViT-B-16", image_size=518), "patch size 16: use 512 or 528"),
         (BackboneSettings("ViT-L-14", "openay"), "known tags: openai, laion400m_e31, "),
         (BackboneSettings("../models/tiny", image_size=56), "unknown model '../models/tiny'"),
-        (BackboneSettings("RN50", image_size=224), "RN50 is not supported"),
+        (
+            BackboneSettings("RN50", image_size=224),
+            "RN50 is not supported: methods need a CLIP with a ViT vision tower",
+        ),
         (BackboneSettings("ViT-B-16-SigLIP", image_size=224), "ViT-B-16-SigLIP is not supported"),
         (BackboneSettings("gone.json"), "no such model config: gone.json"),
     ],

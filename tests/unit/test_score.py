@@ -89,8 +89,10 @@ def test_a_released_checkpoint_needs_a_backbone(scene):
     model, _ = adaclip.load_model(scene / "c.safetensors")
     model = adaclip.AdaCLIP(model.backbone)
     adaclip.save_checkpoint(model, scene / "c.pth")
-    with pytest.raises(UsageError, match="give --backbone"):
+    with pytest.raises(UsageError, match=r"give --backbone \(AdaCLIP's is ViT-L-14-336, openai, 518\)"):
         run(scene, "c.pth")
+    with pytest.raises(UsageError, match=r"give --backbone \(APRIL-GAN's is ViT-L-14-336, openai, 518\)"):
+        run(scene, "c.pth", method="april_gan")
     assert len(run(scene, "c.pth", TINY)) == 3
 
 
