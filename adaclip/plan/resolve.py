@@ -281,6 +281,8 @@ def plan_document(plan: Plan, datasets: Mapping[str, Mapping[str, Any]]) -> dict
             name: {**datasets[name], "manifest": f"{config.data}/prepared/{name}/manifest.csv"}
             for name in plan.used_sets()
         },
+        # Of released weights the sets that they were trained on are told, and not needed here.
+        "titles": {name: datasets[name]["title"] for name in plan.sets if name not in plan.used_sets()},
         "backbones": {name: as_dict(entry) for name, entry in config.backbones.items()},
         "methods": {experiment.method: method_document(experiment.card) for experiment in config.experiments},
         "evaluation": as_dict(config.evaluation),

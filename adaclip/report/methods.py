@@ -44,8 +44,8 @@ def title_of(plan: Mapping[str, Any], method: str) -> str:
 
 
 def titles_of(plan: Mapping[str, Any]) -> dict[str, str]:
-    """Titles of a plan's sets, by id."""
-    return {name: str(facts["title"]) for name, facts in plan["sets"].items()}
+    """Titles of a plan's sets, by id; also of those that released weights were trained on and that are not here."""
+    return {**plan.get("titles", {}), **{name: str(facts["title"]) for name, facts in plan["sets"].items()}}
 
 
 def compared_methods(plan: Mapping[str, Any]) -> list[str]:

@@ -325,11 +325,11 @@ def test_check_says_what_is_trained_and_what_is_taken(tmp_path, monkeypatch, cap
         f"backbones: {{{large}}}\n"
         "experiments:\n"
         "  theirs: {checkpoint: april_gan_visa, evaluate: [mvtec]}\n"
-        "  ours: {auxiliary: [visa], evaluate: [mvtec]}\n"
+        "  ours: {auxiliary: [btad], evaluate: [mvtec]}\n"
         "  free: {method: winclip, evaluate: [mvtec]}\n"
     )
     assert main(["check", "c.yaml"]) == 0
     said = capsys.readouterr().out
     assert "  theirs: take weights trained on visa, evaluate mvtec\n" in said
-    assert "  ours: train on visa, evaluate mvtec\n" in said
+    assert "  ours: train on btad, evaluate mvtec\n" in said
     assert "  free: train on nothing, evaluate mvtec\n" in said
