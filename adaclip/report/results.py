@@ -231,11 +231,14 @@ class Results:
         return bool(self.by_name[experiment]["selection"] == name)
 
     def overlap(self, experiment: str, name: str) -> int:
-        """How many evaluated images the auxiliary data hold too; 0 where no audit was made."""
+        """How many evaluated images the auxiliary data hold too; 0 where no audit was made.
+
+        Of sets that released weights were trained on and that are not here nothing is known.
+        """
         if self.left_out(experiment, name):
             return 0
         audit = self.root / "audit" / "leakage.json"
-        auxiliary = self.by_name[experiment]["auxiliary"]
+        auxiliary = [one for one in self.by_name[experiment]["auxiliary"] if one in self.sets]
         return overlaps(auxiliary, name, audit) if auxiliary and audit.is_file() else 0
 
     def left_out(self, experiment: str, name: str) -> int:

@@ -402,3 +402,16 @@ def test_stored_features_are_asked_for_by_their_own_name(plan: dict[str, Any], t
     stale = {path.relative_to(tmp_path).as_posix() for path in find_stale(changed, tmp_path).costly}
     # DAGM trains one method alone.
     assert stale == {"features/large", "features/tiny-quick_gelu-bilinear/dagm.safetensors"}
+
+
+def test_weights_whose_own_sets_are_not_here_are_shown(tmp_path: Path) -> None:
+    large = {"model": "ViT-L-14-336", "pretrained": "openai", "image_size": 518}
+    theirs = {"checkpoint": "april_gan_visa", "evaluate": ["btad"]}
+    path = invent({"backbones": {"large": large}, "experiments": {"theirs": theirs}}, tmp_path)
+    audit = {"sets": {"btad": {}}, "overlaps": {"btad": {}}}
+    (path.parent / "audit").mkdir()
+    (path.parent / "audit" / "leakage.json").write_text(json.dumps(audit))
+    results = Results(path)
+    assert set(results.sets) == {"btad"}
+    assert [one.auxiliary for one in mains(results.plan)] == ["VisA, released weights"]
+    assert results.overlap("theirs", "btad") == 0
