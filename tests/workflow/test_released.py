@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,13 @@ def test_weights_that_were_removed_are_fetched_when_they_are_needed(finished: Pr
         ("weights", "april_gan_visa"),
         ("evaluate", "april_gan_visa", "0", "alpha"),
     }
+
+
+def test_results_that_were_brought_back_without_the_weights_are_finished(finished: Project, tmp_path: Path) -> None:
+    project = finished.copy(tmp_path / "project")
+    shutil.rmtree(project.folder / "data/weights")
+    project.run("--touch", "--cores", "1")
+    assert project.planned() == set()
 
 
 def test_a_wrong_checksum_is_one_line(served: tuple[Site, dict[str, Any]], finished: Project, tmp_path: Path) -> None:
