@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from adaclip.clip.backbone import Backbone
     from adaclip.clip.load import load_backbone
     from adaclip.data.preprocessing import preprocess, preprocess_mask
+    from adaclip.errors import AdaclipError, UsageError
     from adaclip.methods.adaclip.model import AdaCLIP
     from adaclip.methods.base import Method, Prediction
     from adaclip.methods.card import Card
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AdaclipError": "adaclip.errors",
+    "UsageError": "adaclip.errors",
     "AdaCLIP": "adaclip.methods.adaclip.model",
     "Backbone": "adaclip.clip.backbone",
     "Card": "adaclip.methods.card",
@@ -43,10 +46,12 @@ _HOMES = {
 
 __all__ = [
     "AdaCLIP",
+    "AdaclipError",
     "Backbone",
     "Card",
     "Method",
     "Prediction",
+    "UsageError",
     "__version__",
     "check_method",
     "load_backbone",

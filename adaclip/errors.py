@@ -10,7 +10,12 @@ _BREAK = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class AdaclipError(Exception):
-    """Something failed that the user can mend: the text says what, where, and what to do. Exit code 1."""
+    """Something failed that the user can mend: the text says what, where, and what to do. Exit code 1.
+
+    Example:
+        >>> str(AdaclipError("no such folder: photos"))
+        'no such folder: photos'
+    """
 
     exit_code = 1
 
@@ -20,7 +25,12 @@ class AdaclipError(Exception):
 
 
 class UsageError(AdaclipError):
-    """A wrong argument, config key or value. Exit code 2."""
+    """A wrong argument, config key or value. Exit code 2.
+
+    Example:
+        >>> isinstance(UsageError("unknown key"), AdaclipError)
+        True
+    """
 
     exit_code = 2
 

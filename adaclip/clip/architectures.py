@@ -145,6 +145,8 @@ def check_image_size(architecture: Architecture, size: int) -> None:
         UsageError: naming the sizes next to it.
     """
     patch = architecture.patch
+    if not isinstance(size, int) or isinstance(size, bool):
+        raise UsageError(f"image_size {size!r} is no whole number of pixels: such as {architecture.image_size}")
     if size <= 0 or size % patch:
         below = size // patch * patch
         near = f"{below} or {below + patch}" if below > 0 else str(patch)

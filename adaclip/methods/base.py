@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from adaclip.clip.backbone import Backbone
@@ -147,11 +148,23 @@ class Method(nn.Module):
         return {}
 
     def check_batch(self, images: Tensor, class_names: Sequence[str]) -> None:
-        """Refuse images and class names that differ in number.
+        """Refuse what is no batch: images that are no numbers of the right kind, or class names that are none.
 
         Raises:
-            UsageError: with both numbers.
+            UsageError: naming what is wrong; with both numbers where images and names differ in number.
         """
+        if not isinstance(images, Tensor) or not images.is_floating_point():
+            kind = f"of {images.dtype}" if isinstance(images, Tensor) else f"a {type(images).__name__}"
+            raise UsageError(f"images are {kind}: give a tensor of floats (batch, 3, S, S) from adaclip.preprocess")
+        if isinstance(class_names, str) or not isinstance(class_names, Sequence):
+            raise UsageError("class names are no list: give one for each image, such as ['metal nut']")
+        odd = [name for name in class_names if not isinstance(name, str) or not name.strip()]
+        if odd:
+            raise UsageError(f"class name {odd[0]!r}: say in words what the image shows, such as 'metal nut'")
+        if len(images) == 0:
+            raise UsageError("an empty batch: give at least one image")
+        if not bool(torch.isfinite(images).all()):
+            raise UsageError("images hold NaN or infinity, so no score would mean anything")
         if len(images) != len(class_names):
             raise UsageError(
                 f"{counted(len(images), 'image')} but {counted(len(class_names), 'category', 'categories')}: "

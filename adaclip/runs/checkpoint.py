@@ -112,8 +112,26 @@ def load_checkpoint(model: Method, path: str | Path) -> None:
         if metadata.get("format") == FORMAT and find_card(method).model != model.card.model:
             raise AdaclipError(f"{path} is a checkpoint of method {method}, not of {model.card.id}")
         _load_state(model, tensors, path)
+        if metadata.get("format") == FORMAT:
+            _refuse_other_settings(model, metadata, path)
     else:
         _load_state(model, model.from_released(_unpickled(path), path), path)
+
+
+def _refuse_other_settings(model: Method, metadata: Mapping[str, str], path: Path) -> None:
+    """Refuse a model that would compute something else with these parameters than the one that learned them."""
+    try:
+        saved, backbone = (json.loads(metadata[key]) for key in ("model", "backbone"))
+        pairs = {key: (saved[key], value) for key, value in as_dict(model.settings).items()}
+        pairs["backbone"] = (Path(backbone["model"]).name, Path(model.backbone.settings.model).name)
+    except (KeyError, ValueError, TypeError) as error:
+        raise AdaclipError(f"checkpoint {path} is damaged: its metadata lacks {error}") from error
+    for key, (theirs, ours) in pairs.items():
+        if theirs != ours:
+            raise AdaclipError(
+                f"{path} was saved with {key} {theirs}, the model has {ours}: make the model with the checkpoint's "
+                "settings (adaclip.load_model does)"
+            )
 
 
 def _load_state(model: Method, state: Mapping[str, Tensor], path: Path) -> None:

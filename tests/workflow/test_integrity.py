@@ -20,7 +20,7 @@ from tests.workflow.project import Project, make_project
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 #: What holds seconds, or is made from what does, and so differs from run to run.
 TIMED = re.compile(
-    r"results/(sha256/)?(.*/cost\.json|tables/(cost|index)\.|figures/(accuracy_cost|index)\.|report/)|.*/\.snakemake"
+    r"results/(sha256/)?(.*/cost\.json|tables/(cost|comparison|index)\.|figures/(accuracy_cost|index)\.|report/)|.*/\.snakemake"
 )
 
 

@@ -20,7 +20,17 @@ pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
 #: What tells of one run and not of its results: times, and what the report says of them.
 OF_A_RUN = ("logs/", "benchmarks/", "sha256/")
-TIMED = ("cost.json", "provenance.json", "index.html", "cost.csv", "cost.md", "accuracy_cost.svg", "accuracy_cost.png")
+TIMED = (
+    "cost.json",
+    "provenance.json",
+    "index.html",
+    "cost.csv",
+    "cost.md",
+    "comparison.csv",
+    "comparison.md",
+    "accuracy_cost.svg",
+    "accuracy_cost.png",
+)
 
 
 def adaclip(project: Project, *words: str) -> str:
@@ -103,7 +113,7 @@ def untimed(name: str, content: bytes) -> object:
     """What a file says but for times; indexes hold the figure and the table of them among others."""
     if Path(name).name != "index.json":
         return content
-    return [entry for entry in json.loads(content) if entry["name"] not in ("accuracy_cost", "cost")]
+    return [entry for entry in json.loads(content) if entry["name"] not in ("accuracy_cost", "cost", "comparison")]
 
 
 @pytest.mark.parametrize("seed", [0])

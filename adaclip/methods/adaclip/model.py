@@ -275,6 +275,7 @@ class AdaCLIP(Method):
         text: Tensor | None = None,
     ) -> Prediction:
         """Anomaly map and score of each image, both in [0, 1]; as `Method.predict`."""
+        self.check_batch(images, class_names)
         images = images.to(self.backbone.device)
         output = self(images, class_names, (frozen or {}).get("embedding"), text)
         return Prediction(self.anomaly_map(output.patch_logits), output.score)
