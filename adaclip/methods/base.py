@@ -124,7 +124,9 @@ class Method(nn.Module):
         Raises:
             UsageError: settings that leave nothing to learn.
         """
-        raise UsageError(f"method {self.card.id} is not trained")
+        missing = self.card.trained
+        what = "is trained but has no `stages`: write it (docs/methods.md)" if missing else "is not trained"
+        raise UsageError(f"method {self.card.id} {what}")
 
     def from_released(self, content: Any, path: Path) -> dict[str, Tensor]:
         """Learned parameters by name from a file of its authors.

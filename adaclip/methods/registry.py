@@ -7,10 +7,12 @@ A method of another package is found by an entry point in the group `adaclip.met
 
 from __future__ import annotations
 
+import difflib
 import functools
 import importlib
 import importlib.metadata
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,17 +66,26 @@ def find_card(method: str) -> Card:
         UsageError: an unknown id, or a module or name that is not there or is no method.
     """
     if ":" in method:
-        return _load(method, f"method '{method}'")
+        card = _load(method, f"method '{method}'")
+        if card.id in BUILT_IN and BUILT_IN[card.id].partition(":")[0] != method.partition(":")[0]:
+            raise UsageError(f"method '{method}': its card's id '{card.id}' is a built-in method's: give it another")
+        return card
     known = known_methods()
     if method not in known:
         raise UsageError(
-            f"unknown method '{method}' (known: {', '.join(known)}); one of another package needs that package "
-            f"installed (entry point in the group {GROUP}), or is written as module:Name"
+            f"unknown method '{method}' (known: {', '.join(known)}){_near(method, known)}; one of another package "
+            f"needs that package installed (entry point in the group {GROUP}), or is written as module:Name"
         )
     card = _load(known[method], f"method '{method}'")
     if card.id != method:
         raise UsageError(f"method '{method}': the card of {known[method]} calls itself '{card.id}'")
     return card
+
+
+def _near(method: str, known: Iterable[str]) -> str:
+    """A guess at what was meant, or ""."""
+    near = difflib.get_close_matches(method.lower(), known, n=1, cutoff=0.6)
+    return f": did you mean '{near[0]}'?" if near else ""
 
 
 def method_class(card: Card) -> type[Method]:

@@ -280,6 +280,8 @@ def _experiment(
             )
         if entry.get("train"):
             raise UsageError(f"{place}: a checkpoint is not trained: leave train out")
+        if entry.get("seeds", [0]) != [0]:
+            raise UsageError(f"{place}: a checkpoint is one training, whatever its seed was: leave seeds out")
     try:
         card = find_card(method)
         preset = entry.get("preset", defaults.get("preset", "reference"))

@@ -140,6 +140,8 @@ def make_plan(config: Config, registry: Mapping[str, Dataset]) -> Plan:
         if experiment.evaluate is None:
             chosen = tuple(dataset for dataset in chosen if dataset not in experiment.auxiliary)
         refuse_leakage(experiment.auxiliary, chosen, f"experiment '{experiment.name}'")
+        if not chosen:
+            raise UsageError(f"experiment '{experiment.name}': no set is left to evaluate: name some (evaluate, sets)")
         evaluated[experiment.name] = tuple(dataset for dataset in sets if dataset in chosen)
         key = _settings_key(experiment, computed[experiment.name])
         run_of[experiment.name] = by_settings.setdefault(key, experiment.name)
@@ -224,6 +226,12 @@ def _check(experiment: Experiment, registry: Mapping[str, Dataset], data: str) -
         raise UsageError(
             f"{where}: no anomalous image in the auxiliary data ({'+'.join(experiment.auxiliary)}), so there is "
             "nothing to learn: train on a set that has some"
+        )
+    unmasked = ["mask" not in (registry[name].labels or ("mask",)) for name in experiment.auxiliary]
+    if experiment.train is not None and experiment.train.unmasked == "zero" and unmasked and all(unmasked):
+        raise UsageError(
+            f"{where}: the auxiliary data ({'+'.join(experiment.auxiliary)}) has no masks, so the anomaly maps would "
+            "learn that nothing is anomalous: train on a set with masks, or set unmasked: skip for image scores"
         )
     # Labels that nobody states are found in the raw data.
     if selection is not None and "mask" not in (registry[selection].labels or ("mask",)):

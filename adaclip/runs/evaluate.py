@@ -6,6 +6,8 @@ Everything is streamed: no more than one batch of images and maps is held.
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +21,11 @@ from adaclip.clip.settings import BackboneSettings
 from adaclip.data.fetched import is_drawn
 from adaclip.data.leakage import Overlap, overlap_of, refuse_leakage, refuse_overlap
 from adaclip.data.manifest import read_prepared
+from adaclip.data.registry import load_registry
 from adaclip.data.rows import Row, read_rows
 from adaclip.data.torchset import Batch, ImageSet, batches
 from adaclip.errors import AdaclipError, UsageError
-from adaclip.methods.base import Method
+from adaclip.methods.base import Method, Prediction
 from adaclip.methods.load import make_method, resolved
 from adaclip.methods.registry import find_card
 from adaclip.methods.smoothing import Smoother, resize_maps
@@ -36,6 +39,7 @@ from adaclip.runs.features import read_all_features
 from adaclip.system.files import check_writable
 from adaclip.system.progress import progress
 from adaclip.system.settings import as_dict
+from adaclip.system.wording import reason_of
 
 
 def predictions(
@@ -78,11 +82,42 @@ def predictions(
             frozen = {name: value[batch.index].to(device) for name, value in stored.items()} if stored else None
             with torch.inference_mode(), computing(device, settings.precision):
                 text = _cached_text(model, batch.words, words_cache)
-                prediction = model.predict(moved.images, batch.words, frozen, text)
+                prediction = checked_prediction(model, moved.images, batch.words, frozen, text)
             maps = resize_maps(prediction.anomaly_map.float(), settings.size)
             smoothed = {sigma: smoother(maps) for sigma, smoother in smoothers.items()}
             bar.update(len(batch.index))
             yield batch, {name: smoothed[sigma] for name, sigma in sigmas.items()}, prediction.anomaly_score.float()
+
+
+def checked_prediction(
+    model: Method, images: Tensor, words: Sequence[str], frozen: Frozen | None, text: Tensor | None
+) -> Prediction:
+    """What a method says of a batch, if that can be judged.
+
+    Raises:
+        AdaclipError: something else than one map (S, S) and one score for each image; or whatever the method raised, in
+            one line, where its code is not of this package.
+    """
+    try:
+        prediction = model.predict(images, words, frozen, text)
+    except AdaclipError:
+        raise
+    except Exception as error:
+        if type(model).__module__.partition(".")[0] == "adaclip":
+            raise
+        raise AdaclipError(f"{_says(model)}: predict ended in {reason_of(error)}") from error
+    batch, size = len(images), model.backbone.image_size
+    wanted = {"anomaly_map": (batch, size, size), "anomaly_score": (batch,)}
+    for name, shape in wanted.items():
+        value = getattr(prediction, name, None)
+        found = f"of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+        if not isinstance(value, Tensor) or tuple(value.shape) != shape:
+            raise AdaclipError(f"{_says(model)}: predict gives {name} {found}, wanted is a tensor of shape {shape}")
+    return prediction
+
+
+def _says(model: Method) -> str:
+    return f"method {model.card.id} (adaclip methods check says more)"
 
 
 def _cached_text(model: Method, words: Sequence[str], cache: dict[str, Tensor | None]) -> Tensor | None:
@@ -220,8 +255,13 @@ def evaluate(
         AdaclipError: unreadable files.
     """
     loaded, provenance = load_model(checkpoint, device, backbone, method, model)
-    if not provenance:
-        provenance = _stated(checkpoint, auxiliary, method or loaded.card.id, name)
+    if not provenance and loaded.card.trained:
+        provenance = _stated(checkpoint, auxiliary, method or loaded.card.id, name, read_rows(manifest)[0].dataset)
+    elif not provenance:
+        if auxiliary:
+            raise UsageError(f"method {loaded.card.id} learns nothing: leave --auxiliary out")
+        run = name or checkpoint.stem
+        provenance = {"run": run, "method": loaded.card.id, "seed": 0, "auxiliary": [], "selection": None}
     elif auxiliary and set(auxiliary) != set(provenance["auxiliary"]):
         raise UsageError(
             f"checkpoint {checkpoint} names its auxiliary data itself ({'+'.join(provenance['auxiliary']) or 'none'}): "
@@ -282,12 +322,27 @@ def evaluate_method(
     judge_model(made, Subject(run, method, seed), manifest, None, settings, out, workers=workers)
 
 
-def _stated(checkpoint: Path, auxiliary: Sequence[str], method: str, name: str | None) -> dict[str, Any]:
+def _refuse_misspelt(id: str, dataset: str) -> None:
+    """Refuse an id that is nearly that of a set: leakage is refused by ids, and would pass for want of a letter."""
+    known = [dataset, *load_registry()]
+    if id in known:
+        return
+    plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in known}
+    said = re.sub(r"[^a-z0-9]", "", id.lower())
+    # A set of one's own may be called after another, such as visa2: letters that were added are no slip.
+    near = difflib.get_close_matches(said, [name for name in plain if len(name) == len(said)], n=1, cutoff=0.8)
+    if near:
+        raise UsageError(f"--auxiliary {id}: no such data set is known: did you mean '{plain[near[0]]}'?")
+
+
+def _stated(checkpoint: Path, auxiliary: Sequence[str], method: str, name: str | None, dataset: str) -> dict[str, Any]:
     """What the user says of a released checkpoint, as the provenance of ours."""
     if not auxiliary:
         raise UsageError(
             f"{checkpoint} does not name the sets that it was trained on, which must not be evaluated: "
             "give --auxiliary (such as visa clinicdb)"
         )
+    for id in auxiliary:
+        _refuse_misspelt(id, dataset)
     run = name or checkpoint.stem
     return {"run": run, "method": method, "seed": 0, "auxiliary": list(auxiliary), "selection": None}

@@ -82,6 +82,8 @@ def test_a_baseline_ignores_the_settings_that_it_does_not_use():
         ({"auxiliary": ["mvtec"], "evaluate": ["mvtec"]}, "'mvtec' is part of the auxiliary data"),
         ({"auxiliary": ["mvtec"], "evaluate": ["mvtek"]}, "unknown data set 'mvtek'"),
         ({"auxiliary": []}, "give auxiliary data to train on"),
+        ({"auxiliary": ["headct"], "evaluate": ["isic"]}, "the auxiliary data .headct. has no masks"),
+        ({"method": "winclp"}, "did you mean 'winclip'"),
         ({"method": "clip", "auxiliary": ["mvtec"]}, "method clip takes no auxiliary data"),
         ({"auxiliary": ["mvtec"], "train": {"selection": "mvtec"}}, "selection on 'mvtec', which is auxiliary data"),
         ({"auxiliary": ["mvtec"], "train": {"selection": "headct"}}, "selection on 'headct', which has no masks"),
