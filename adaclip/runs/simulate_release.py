@@ -12,7 +12,7 @@ from adaclip.clip.settings import BackboneSettings
 from adaclip.data.fetch.checksums import SUMS
 from adaclip.data.fetched import DRAWN_NOTE
 from adaclip.data.weights import Release
-from adaclip.errors import AdaclipError
+from adaclip.errors import AdaclipError, UsageError
 from adaclip.methods.load import make_method, resolved
 from adaclip.methods.registry import find_card
 from adaclip.system.files import sha256_of, write_text, write_whole
@@ -34,7 +34,7 @@ def simulate_release(
 
     Args:
         release: which; its method and its settings decide the parameters.
-        out: folder for the files; others in it stay.
+        out: folder for the files, of this release alone.
         backbone: backbone settings, usually of a small one; None for the release's own.
         model: settings of the method beside the release's, where a small backbone needs others.
         seed: of the method's initial parameters; equal seeds give equal bytes.
@@ -43,9 +43,14 @@ def simulate_release(
         The files.
 
     Raises:
-        UsageError: an unknown method, or a backbone or settings that it cannot take.
+        UsageError: an unknown method, a backbone or settings that it cannot take, or the folder of another release.
         AdaclipError: the method has no released layout, or not with these files, or the folder cannot be written.
     """
+    sums = out / SUMS
+    others = {line.split()[-1] for line in sums.read_text(encoding="utf-8").splitlines()} if sums.is_file() else set()
+    if others - set(release.files):
+        # Its checksums would be gone, and the note would speak of this one alone.
+        raise UsageError(f"{out} holds {min(others - set(release.files))}: give each release a folder of its own")
     card = find_card(release.method)
     chosen = settings(BackboneSettings, backbone or release.backbone)
     method = make_method(card, resolved(card, chosen, "reference"), {**release.settings, **(model or {})}, seed=seed)

@@ -12,7 +12,7 @@ import pytest
 from adaclip.cli import main
 from adaclip.clip.settings import BackboneSettings
 from adaclip.data.weights import Release, is_simulated, load_weights, path_of, release
-from adaclip.errors import AdaclipError
+from adaclip.errors import AdaclipError, UsageError
 from adaclip.methods.load import load_method
 from adaclip.runs.checkpoint import load_model
 from adaclip.runs.simulate_release import simulate_release
@@ -56,3 +56,12 @@ def test_a_file_of_another_method_is_refused(method: str, other: str, tmp_path: 
         load_model(path, backbone=BACKBONE, method=method, settings=SETTINGS.get(method))
     assert str(caught.value).startswith(f"{path} ")
     assert "\n" not in str(caught.value)
+
+
+def test_each_release_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    first, second = release("april_gan_mvtec"), release("april_gan_visa")
+    simulate_release(first, tmp_path, TINY)
+    simulate_release(first, tmp_path, TINY, seed=1)
+    with pytest.raises(UsageError, match=r"holds .*mvtec_pretrained\.pth: give each release a folder of its own"):
+        simulate_release(second, tmp_path, TINY)
+    simulate_release(second, tmp_path / "second", TINY)
