@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from adaclip.clip.settings import BackboneSettings
-from adaclip.data.fetched import is_drawn
+from adaclip.data.fetched import DRAWN_NOTE, is_drawn
 from adaclip.data.leakage import Overlap, overlap_of, refuse_leakage, refuse_overlap
 from adaclip.data.manifest import read_prepared
 from adaclip.data.registry import load_registry
@@ -247,7 +247,8 @@ def evaluate(
         auxiliary: ids of the sets that a released checkpoint was trained on, which it does not name either.
         method: of a released checkpoint; AdaCLIP where nothing is said.
         model: settings of a released checkpoint's method.
-        name: of the run of a released checkpoint; its file's name where nothing is said.
+        name: of the run that the checkpoint stands for, with seed 0; what the checkpoint says, or the name of its file,
+            where nothing is said.
 
     Raises:
         UsageError: the set, or images of it, are part of the checkpoint's auxiliary data, or a released checkpoint
@@ -275,8 +276,17 @@ def evaluate(
     elif leakage is not None and overlap == "deduplicate":
         left_out = overlap_of(provenance["auxiliary"], dataset, leakage)
     stored = read_all_features([(features, manifest)], loaded.backbone.settings) if features is not None else None
+    if name is not None and dataset == provenance["selection"]:
+        raise UsageError(
+            f"the epoch of checkpoint {checkpoint} was chosen on '{dataset}', so that a figure on it is not zero-shot: "
+            "leave the set out"
+        )
+    if name is not None:
+        # A checkpoint that stands in place of a training is the one seed of its run.
+        provenance = {**provenance, "run": name, "seed": 0}
     subject = Subject(**{field.name: provenance[field.name] for field in dataclasses.fields(Subject)})
-    drawn = is_drawn(checkpoint if checkpoint.is_dir() else checkpoint.parent)
+    folder = checkpoint if checkpoint.is_dir() else checkpoint.parent
+    drawn = is_drawn(folder) or (folder / DRAWN_NOTE).is_file()
     judge_model(
         loaded, subject, manifest, stored, settings, out, workers=workers, left_out=left_out, drawn_weights=drawn
     )

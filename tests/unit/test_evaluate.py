@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 
 import adaclip
 from adaclip.clip.settings import BackboneSettings
-from adaclip.data.fetched import DRAWN, NOTE
+from adaclip.data.fetched import DRAWN, DRAWN_NOTE, NOTE
 from adaclip.data.rows import read_rows
 from adaclip.errors import AdaclipError, UsageError
 from adaclip.metrics.collect import SCORES
@@ -217,3 +217,21 @@ def test_figures_of_simulated_weights_say_so(checkpoint, prepared, tmp_path):
     assert "drawn_weights" not in run(copy, manifest, tmp_path / "real")[1]
     (tmp_path / "weights" / NOTE).write_text(json.dumps({"source": DRAWN}))
     assert run(copy, manifest, tmp_path / "drawn")[1]["drawn_weights"] is True
+
+
+def test_a_drawing_is_known_by_its_note_too(checkpoint, prepared, tmp_path):
+    (tmp_path / "weights").mkdir()
+    copy = tmp_path / "weights" / "checkpoint.safetensors"
+    copy.write_bytes(checkpoint.read_bytes())
+    (tmp_path / "weights" / DRAWN_NOTE).write_text("Nobody has trained these.")
+    assert run(copy, prepared("toy"), tmp_path / "out")[1]["drawn_weights"] is True
+
+
+def test_a_checkpoint_of_ours_may_stand_for_a_run_of_another_name(checkpoint, prepared, tmp_path):
+    cpu = torch.device("cpu")
+    evaluate(checkpoint, prepared("toy"), None, SETTINGS, tmp_path / "out", device=cpu, name="given")
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert (metrics["run"], metrics["seed"], metrics["auxiliary"]) == ("given", 0, ["mvtec", "colondb"])
+    # Its epoch was chosen on VisA: a plan that knows of the file alone could not mark the figure.
+    with pytest.raises(UsageError, match="was chosen on 'visa'"):
+        evaluate(checkpoint, prepared("visa"), None, SETTINGS, tmp_path / "other", device=cpu, name="given")
