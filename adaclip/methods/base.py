@@ -161,7 +161,7 @@ class Method(nn.Module):
         if isinstance(class_names, str) or not isinstance(class_names, Sequence):
             raise UsageError("class names are no list: give one for each image, such as ['metal nut']")
         odd = [name for name in class_names if not isinstance(name, str) or not name.strip()]
-        if odd:
+        if odd and self.card.sentences is not None:
             raise UsageError(f"class name {odd[0]!r}: say in words what the image shows, such as 'metal nut'")
         if len(images) == 0:
             raise UsageError("an empty batch: give at least one image")
