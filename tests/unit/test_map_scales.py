@@ -11,6 +11,7 @@ from PIL import Image
 from adaclip.data.rows import Row
 from adaclip.errors import AdaclipError
 from adaclip.metrics.kept_maps import Panels
+from adaclip.report.figures import words
 from adaclip.report.figures.histograms import ends
 from adaclip.report.panels import coloured, read_kept
 from adaclip.runs.score import _write_map
@@ -167,3 +168,8 @@ def test_a_heat_map_without_any_range_is_dark(tmp_path, picture):
 )
 def test_the_ends_of_an_axis_are_told_apart(low, high, words):
     assert ends(low, high) == words
+
+
+def test_a_setting_that_is_left_to_the_method_is_not_called_by_what_python_has_for_it():
+    assert words.values([{"feature_blocks": None}, {"feature_blocks": []}], "feature_blocks") == "none given"
+    assert words.values([{"feature_blocks": [2, 4]}, {"feature_blocks": None}], "feature_blocks") == "2 4 / none given"

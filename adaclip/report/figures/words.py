@@ -115,7 +115,9 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, list | tuple):
-        return " ".join(map(_value, value)) or "none"
+        return " ".join(map(_value, value)) or "none given"
+    if value is None:
+        return "none given"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
