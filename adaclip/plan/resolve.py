@@ -140,8 +140,6 @@ def make_plan(config: Config, registry: Mapping[str, Dataset]) -> Plan:
         if experiment.evaluate is None:
             chosen = tuple(dataset for dataset in chosen if dataset not in experiment.auxiliary)
         refuse_leakage(experiment.auxiliary, chosen, f"experiment '{experiment.name}'")
-        if not chosen:
-            raise UsageError(f"experiment '{experiment.name}': no set is left to evaluate: name some (evaluate, sets)")
         evaluated[experiment.name] = tuple(dataset for dataset in sets if dataset in chosen)
         key = _settings_key(experiment, computed[experiment.name])
         run_of[experiment.name] = by_settings.setdefault(key, experiment.name)

@@ -63,6 +63,7 @@ def test_a_set_that_no_experiment_evaluates_is_a_column_of_dashes(small):
 def test_overlap_with_the_auxiliary_data_is_marked(tmp_path):
     config = {
         "backbones": {"tiny": {"model": "tiny"}},
+        "defaults": {"seeds": [0], "train": {"unmasked": "skip"}},  # Br35H has no masks
         "experiments": {
             "a": {"auxiliary": ["br35h"], "evaluate": ["brain_mri", "headct"], "seeds": [0]},
             "b": {"auxiliary": ["mvtec"], "evaluate": ["brain_mri", "headct"], "seeds": [0]},
