@@ -31,6 +31,7 @@ class Release:
         files: names of its files on this machine.
         sources: where all of them are, in order of preference.
         auxiliary: ids of the data sets that it was trained on.
+        selection: id of the set on which its authors chose the epoch, or None.
         backbone: `model`, `pretrained` and `image_size` that it was trained with.
         settings: of the method; empty means its defaults.
         page: where its authors give it away.
@@ -50,6 +51,7 @@ class Release:
     auxiliary: tuple[str, ...]
     backbone: Mapping[str, Any]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    selection: str | None = None
     page: str = ""
     size: int | None = None
     about_size: int | None = None
@@ -174,6 +176,7 @@ def _release(id: str, entry: Mapping[str, Any]) -> Release:
         auxiliary=tuple(entry["auxiliary"]),
         backbone=dict(entry["backbone"]),
         settings=dict(entry["settings"]),
+        selection=entry["selection"],
         page=entry["page"],
         size=None if None in sizes else sum(sizes),
         about_size=None if None in about else sum(about),

@@ -325,7 +325,8 @@ def _experiment_document(plan: Plan, experiment: Experiment) -> dict[str, Any]:
         "features": plan.features_of(experiment),
         "auxiliary": list(experiment.auxiliary),
         "evaluate": list(plan.evaluated[experiment.name]),
-        "selection": experiment.selection,
+        # That of released weights was their authors' choice: nothing is chosen here, but the figure is marked too.
+        "selection": experiment.selection or (experiment.release.selection if experiment.release else None),
         "released": experiment.checkpoint,
         "seeds": list(experiment.seeds),
         "swept": experiment.swept or None,

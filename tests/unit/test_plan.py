@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adaclip.data.registry import load_registry
 from adaclip.errors import UsageError
-from adaclip.plan.config import parse_config
+from adaclip.plan.config import load_config, parse_config
 from adaclip.plan.resolve import Plan, make_plan, part_document, plan_document, targets
 
 BASE: dict[str, Any] = {
@@ -236,3 +237,14 @@ def test_a_part_has_what_its_target_needs_and_no_more():
     assert list(part_document(document, "fig_5", ".")["sets"]) == ["mvtec", "visa", "isic", "colondb"]
     with pytest.raises(UsageError, match="unknown target 'table_9'"):
         part_document(document, "table_9", ".")
+
+
+def test_released_weights_say_on_which_set_their_epoch_was_chosen():
+    """Nothing is chosen here, but a figure on that set is no more zero-shot than one that we chose for."""
+    config = load_config(Path(__file__).parents[2] / "config" / "released.yaml")
+    plan = make_plan(config, load_registry(config.datasets))
+    document = plan_document(plan, {name: {} for name in plan.sets})
+    chosen = {one["name"]: one["selection"] for one in document["experiments"]}
+    assert chosen.pop("adaclip_mvtec_colondb") == "visa"
+    assert chosen.pop("adaclip_visa_clinicdb") == "mvtec"
+    assert set(chosen.values()) == {None}
