@@ -256,19 +256,14 @@ def evaluate(
         AdaclipError: unreadable files.
     """
     loaded, provenance = load_model(checkpoint, device, backbone, method, model)
-    if not provenance and loaded.card.trained:
-        provenance = _stated(checkpoint, auxiliary, method or loaded.card.id, name, read_rows(manifest)[0].dataset)
-    elif not provenance:
-        if auxiliary:
-            raise UsageError(f"method {loaded.card.id} learns nothing: leave --auxiliary out")
-        run = name or checkpoint.stem
-        provenance = {"run": run, "method": loaded.card.id, "seed": 0, "auxiliary": [], "selection": None}
+    dataset = read_rows(manifest)[0].dataset
+    if not provenance:
+        provenance = _stated(checkpoint, loaded, auxiliary, method or loaded.card.id, dataset)
     elif auxiliary and set(auxiliary) != set(provenance["auxiliary"]):
         raise UsageError(
             f"checkpoint {checkpoint} names its auxiliary data itself ({'+'.join(provenance['auxiliary']) or 'none'}): "
             "leave --auxiliary out"
         )
-    dataset = read_rows(manifest)[0].dataset
     refuse_leakage(provenance["auxiliary"], [dataset], f"checkpoint {checkpoint}")
     left_out = None
     if leakage is not None and overlap == "refuse":
@@ -345,14 +340,15 @@ def _refuse_misspelt(id: str, dataset: str) -> None:
         raise UsageError(f"--auxiliary {id}: no such data set is known: did you mean '{plain[near[0]]}'?")
 
 
-def _stated(checkpoint: Path, auxiliary: Sequence[str], method: str, name: str | None, dataset: str) -> dict[str, Any]:
-    """What the user says of a released checkpoint, as the provenance of ours."""
-    if not auxiliary:
+def _stated(checkpoint: Path, model: Method, auxiliary: Sequence[str], method: str, dataset: str) -> dict[str, Any]:
+    """What the user says of a checkpoint that says nothing of itself, as the provenance of ours."""
+    if not model.card.trained and auxiliary:
+        raise UsageError(f"method {method} learns nothing: leave --auxiliary out")
+    if model.card.trained and not auxiliary:
         raise UsageError(
             f"{checkpoint} does not name the sets that it was trained on, which must not be evaluated: "
             "give --auxiliary (such as visa clinicdb)"
         )
     for id in auxiliary:
         _refuse_misspelt(id, dataset)
-    run = name or checkpoint.stem
-    return {"run": run, "method": method, "seed": 0, "auxiliary": list(auxiliary), "selection": None}
+    return {"run": checkpoint.stem, "method": method, "seed": 0, "auxiliary": list(auxiliary), "selection": None}
